@@ -1,0 +1,7 @@
+"""The bed file: what must be true of a test bed, declared once and read by everything else."""
+
+from plumbline.bed.errors import BedError
+from plumbline.bed.load import load
+from plumbline.bed.model import Bed
+
+__all__ = ["Bed", "BedError", "load"]
