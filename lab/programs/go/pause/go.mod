@@ -1,0 +1,5 @@
+module plumbline.lab/pause
+
+go 1.24.0
+
+tool plumbline.lab/pause
