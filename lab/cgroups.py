@@ -1,0 +1,58 @@
+"""The cgroups of a lab's machines: below `/plumbline/<bed>` in each hierarchy, of version 1, 2 or both."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def parent(bed: str) -> str:
+    """The cgroup below which every machine of the bed has its own."""
+    return f"/plumbline/{bed}"
+
+
+def kill(bed: str) -> None:
+    """End every process in the cgroups of the bed: what its machines and their supervisors may have left."""
+    for folder in _trees(bed):
+        for place, _, files in os.walk(folder):
+            if "cgroup.procs" in files:
+                for pid in (Path(place) / "cgroup.procs").read_text().split():
+                    _end(int(pid))
+
+
+def remove(bed: str, deadline: float) -> None:
+    """Remove the cgroups of the bed, as soon as the last process has left them; `deadline` is `time.monotonic()` time."""
+    while True:
+        left = list(_trees(bed))
+        for folder in left:
+            for place, _, _ in os.walk(folder, topdown=False):
+                _rmdir(Path(place))
+            _rmdir(folder.parent)
+        if not left or time.monotonic() > deadline:
+            return
+        time.sleep(0.02)
+
+
+def _trees(bed: str) -> Iterator[Path]:
+    """The bed's folder in each hierarchy: the one of version 2 at the root, those of version 1 one level below."""
+    for hierarchy in (ROOT, *ROOT.iterdir()):
+        folder = hierarchy / parent(bed).lstrip("/")
+        if folder.is_dir():
+            yield folder
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _rmdir(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        pass

@@ -1,0 +1,345 @@
+"""The machines of a lab: whole systemd systems, one a node, side by side under podman and runc.
+
+Each has a root file system of its own (an overlay on the shared one), a network namespace, a cgroup tree that ends at
+itself, a journal and sshd, so that checks reach it exactly as they reach real hardware. What is running is always asked
+of podman and the kernel, never remembered: a lab is found again after its maker was killed.
+
+podman's own systemd mode is not used: on cgroup v1 it lays the host's whole `name=systemd` tree over the private one.
+"""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from lab import cgroups, netns
+from lab.command import call
+from lab.errors import LabError
+from lab.places import check_disk, run_dir, state_dir
+from lab.rootfs import require, require_root
+
+DISK_NEEDED = 3_000_000_000
+"""Bytes that must be free before machines are booted: their images, journals and pods."""
+
+_LIMITS = {"nofile": (resource.RLIMIT_NOFILE, 20000), "nproc": (resource.RLIMIT_NPROC, 10000)}
+_DISKS = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "journal": "/var/log/journal"}
+_TMPFS = {"/run": "exec,mode=755", "/run/lock": "mode=1777", "/tmp": "exec,mode=1777"}
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "TERM": os.environ.get("TERM", "dumb"),
+}
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file of a machine: what is in it and who may read it. Its folder is made as well; root owns both."""
+
+    content: str | bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A folder or file of the host that a machine sees, such as the programs in the cache."""
+
+    source: Path
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A node to boot: its files by absolute path, volumes by mount point, and the units that start with it."""
+
+    name: str
+    files: Mapping[str, FileSpec] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """What podman knows of a machine: `running`, `paused`, `exited`, …; `pid` is its init on the host, 0 if it has none."""
+
+    name: str
+    state: str
+    pid: int
+
+
+def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Boot the machines that are not running, side by side; their network namespaces must exist.
+
+    Those that run (or are paused) are left as they are. A machine that was off starts again on its old disk, with its
+    files laid down anew. Returns when all of them have an init process; `wait_running` waits for their services.
+    """
+    require_root()
+    for program, package in (("podman", "podman"), ("runc", "runc"), ("conmon", "conmon"), ("nsenter", "util-linux")):
+        require(program, package)
+    _configure(bed)
+    there = status(bed)
+    missing = [machine for machine in machines if machine.name not in there or there[machine.name].pid == 0]
+    if not missing:
+        return
+    check_disk(state_dir(bed), DISK_NEEDED)
+    if stale := [machine.name for machine in missing if machine.name in there]:
+        _podman(bed, "rm", "--force", "--time", "0", *stale, timeout=60)
+    progress(f"booting {len(missing)} machines: {', '.join(machine.name for machine in missing)}")
+    with ThreadPoolExecutor(max_workers=len(missing)) as pool:
+        for _ in pool.map(lambda machine: _boot(bed, machine, rootfs), missing):
+            pass
+
+
+def wait_running(bed: str, name: str, deadline: float) -> None:
+    """Wait until a machine's systemd says `running`: everything started, nothing failed. `deadline` is `time.monotonic()` time.
+
+    Raises `LabError` with the failed units and the end of their journal, or with what it still waits for.
+    """
+    said = "no answer"
+    while time.monotonic() < deadline:
+        left = max(1.0, deadline - time.monotonic())
+        try:
+            answer = run(bed, name, ["systemctl", "is-system-running", "--wait"], timeout=left)
+        except subprocess.TimeoutExpired:
+            break
+        said = answer.stdout.strip() or answer.stderr.strip()
+        if said == "running":
+            return
+        if said == "degraded":
+            raise LabError(
+                f"{name}: units failed while it booted\n{_failed_units(bed, name)}", remedy=f"python -m lab logs {name}"
+            )
+        time.sleep(0.05)
+    jobs = run(bed, name, ["systemctl", "list-jobs", "--no-legend"], timeout=10).stdout
+    raise LabError(
+        f"{name} did not come up in time: systemd says {said!r}\n{jobs}", remedy=f"python -m lab logs {name}"
+    )
+
+
+def run(
+    bed: str, name: str, argv: Sequence[str], *, input: str | None = None, timeout: float = 30
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a machine as root (about 5 ms) and return its exit code and output.
+
+    Raises `LabError` when the machine is not running and `subprocess.TimeoutExpired` after `timeout` seconds; the
+    program and its children are ended then.
+    """
+    command = [*_enter(bed, name), "timeout", "--kill-after=1", f"{timeout:.3f}", *argv]
+    started = time.monotonic()
+    done = subprocess.run(
+        command,
+        input=input or "",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=_ENVIRONMENT,
+        timeout=timeout + 5,
+        check=False,
+    )
+    if done.returncode in (124, 137) and time.monotonic() - started >= timeout:
+        raise subprocess.TimeoutExpired(list(argv), timeout, done.stdout, done.stderr)
+    return done
+
+
+def shell(bed: str, name: str, argv: Sequence[str] = ()) -> int:
+    """Run a program (a login shell by default) in a machine on the caller's terminal; returns its exit code."""
+    command = [*_enter(bed, name), *(argv or ["bash", "--login"])]
+    return subprocess.run(command, env=_ENVIRONMENT, check=False).returncode
+
+
+def put(bed: str, name: str, path: str, data: str | bytes, mode: int = 0o644) -> None:
+    """Write a file of a running machine, whole or not at all; its folder is made if it is missing."""
+    script = 'mkdir -p "${1%/*}" && umask 077 && cat > "$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1"'
+    command = [*_enter(bed, name), "sh", "-c", script, "put", path, f"{mode:o}"]
+    content = data.encode() if isinstance(data, str) else data
+    done = subprocess.run(command, input=content, capture_output=True, env=_ENVIRONMENT, timeout=30, check=False)
+    if done.returncode != 0:
+        raise LabError(f"{name}: cannot write {path}: {done.stderr.decode(errors='replace').strip()}")
+
+
+def leader(bed: str, name: str) -> int:
+    """Process id, on the host, of a machine's init. Raises `LabError` when the machine does not run."""
+    try:
+        pid = int((_machine_run(bed) / f"{name}.pid").read_text())
+        # The id may have passed to another process since: the machine's init is the one in its network namespace.
+        if os.stat(f"/proc/{pid}/ns/net").st_ino == netns.path(bed, name).stat().st_ino:
+            return pid
+    except (OSError, ValueError):
+        pass
+    raise LabError(f"machine {name} of bed {bed} is not running", remedy="python -m lab up")
+
+
+def power_off(bed: str, name: str) -> None:
+    """Cut the power: every process of the machine ends at once, its disk stays, its links lose their carrier."""
+    _podman(bed, "kill", "--signal", "KILL", name)
+    netns.set_carrier(bed, name, on=False)
+
+
+def power_on(bed: str, name: str) -> None:
+    """Give a machine that was cut off its power back; it boots from its own disk."""
+    _podman(bed, "start", name, timeout=60)
+    netns.set_carrier(bed, name, on=True)
+
+
+def pause(bed: str, name: str) -> None:
+    """Hang a machine: none of its processes runs on, though its kernel still answers pings."""
+    _podman(bed, "pause", name)
+
+
+def unpause(bed: str, name: str) -> None:
+    """Let a hung machine go on."""
+    _podman(bed, "unpause", name)
+
+
+def status(bed: str) -> dict[str, State]:
+    """Every machine of the bed that podman knows, by name."""
+    if not (state_dir(bed) / "podman").exists():
+        return {}
+    said = _podman(bed, "ps", "--all", "--format", "json").stdout
+    found = [State(entry["Names"][0], entry["State"], int(entry["Pid"])) for entry in json.loads(said or "[]")]
+    return {state.name: state for state in found}
+
+
+def journal(bed: str, name: str) -> Path:
+    """Folder of a machine's journal on the host; it outlives the machine's power (`journalctl --directory`)."""
+    return state_dir(bed) / "nodes" / name / "journal"
+
+
+def remove_all(bed: str) -> None:
+    """Take away every machine of a bed: processes, mounts, disks and cgroups. Nothing there is no error."""
+    if (state_dir(bed) / "podman").exists():
+        _podman(bed, "rm", "--all", "--force", "--time", "0", timeout=60, check=False)
+    cgroups.kill(bed)
+    _unmount_below(state_dir(bed))
+    _unmount_below(run_dir(bed))
+    cgroups.remove(bed, time.monotonic() + 5)
+    for folder in (state_dir(bed), _machine_run(bed), run_dir(bed) / "podman"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _boot(bed: str, machine: Machine, rootfs: Path) -> None:
+    home = state_dir(bed) / "nodes" / machine.name
+    root = _mount_root(home, rootfs)
+    identity = {
+        "/etc/machine-id": FileSpec(
+            netns.mac(bed, machine.name, "machine-id").replace(":", "").ljust(32, "0") + "\n", 0o444
+        )
+    }
+    for path, spec in {**identity, **machine.files}.items():
+        _lay_down(root, path, spec)
+    if machine.units:
+        call(["chroot", str(root), "systemctl", "--quiet", "enable", *machine.units], env=_ENVIRONMENT)
+    volumes = []
+    for disk, target in _DISKS.items():
+        (home / disk).mkdir(exist_ok=True)
+        volumes += ["--volume", f"{home / disk}:{target}"]
+    for target, volume in machine.volumes.items():
+        volumes += ["--volume", f"{volume.source}:{target}:{'ro' if volume.read_only else 'rw'}"]
+    limits = []
+    for limit, (number, wanted) in _LIMITS.items():
+        allowed = resource.getrlimit(number)[1]
+        value = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
+        limits += ["--ulimit", f"{limit}={value}:{value}"]
+    tmpfs = [text for place, options in _TMPFS.items() for text in ("--tmpfs", f"{place}:rw,nosuid,nodev,{options}")]
+    _podman(
+        bed,
+        "run", "--detach", "--name", machine.name, "--hostname", machine.name,
+        "--pidfile", str(_machine_run(bed) / f"{machine.name}.pid"),
+        "--network", f"ns:{netns.path(bed, machine.name)}", "--no-hosts", "--dns", "none",
+        "--systemd", "false", "--env", "container=podman", "--privileged",
+        "--cgroupns", "private", "--cgroup-parent", cgroups.parent(bed),
+        *limits, *tmpfs, *volumes, "--rootfs", str(root), "/sbin/init",
+        timeout=60,
+    )  # fmt: skip
+
+
+def _mount_root(home: Path, rootfs: Path) -> Path:
+    root, upper, work = home / "root", home / "upper", home / "work"
+    for folder in (root, upper, work):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    if not os.path.ismount(root):
+        # An overlay that was cut off while `volatile` refuses to come back until this mark is gone.
+        shutil.rmtree(work / "work", ignore_errors=True)
+        options = f"lowerdir={rootfs},upperdir={upper},workdir={work},volatile"
+        call(["mount", "-t", "overlay", "plumbline", "-o", options, str(root)])
+    return root
+
+
+def _lay_down(root: Path, path: str, spec: FileSpec) -> None:
+    """Write a file below the root of a machine that is off, without following its links out to the host."""
+    place = root.joinpath(*PurePosixPath(path).parts[1:])
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.parent.resolve().is_relative_to(root):
+        raise LabError(f"{path} lies behind a link that leads out of the machine")
+    new = place.with_name(f"{place.name}.new")
+    content = spec.content.encode() if isinstance(spec.content, str) else spec.content
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), spec.mode)
+    new.replace(place)
+
+
+def _configure(bed: str) -> None:
+    """podman's own settings for this bed: it must neither see nor be seen by the user's podman."""
+    home = state_dir(bed) / "podman"
+    home.mkdir(exist_ok=True, mode=0o700)
+    (home / "containers.conf").write_text(
+        '[containers]\noom_score_adj = 0\nlog_driver = "none"\n\n'
+        '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nlock_type = "file"\n'
+    )
+    runtime = run_dir(bed) / "podman"
+    (home / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\nrunroot = "{runtime / "run"}"\ngraphroot = "{home / "storage"}"\n'
+    )
+
+
+def _podman(bed: str, *argv: str, timeout: float = 30, check: bool = True) -> subprocess.CompletedProcess[str]:
+    home, runtime = state_dir(bed) / "podman", run_dir(bed) / "podman"
+    places = ["--root", str(home / "storage"), "--runroot", str(runtime / "run"), "--tmpdir", str(runtime / "tmp")]
+    settings = {"CONTAINERS_CONF": str(home / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(home / "storage.conf")}
+    command = ["podman", *places, "--storage-driver", "vfs", "--runtime", "runc", *argv]
+    return call(command, timeout=timeout, check=check, env={**os.environ, **settings})
+
+
+def _enter(bed: str, name: str) -> list[str]:
+    return [
+        "nsenter",
+        "--target",
+        str(leader(bed, name)),
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--pid",
+        "--cgroup",
+        "--",
+    ]
+
+
+def _machine_run(bed: str) -> Path:
+    folder = run_dir(bed) / "machines"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _failed_units(bed: str, name: str) -> str:
+    units = run(bed, name, ["systemctl", "list-units", "--failed", "--plain", "--no-legend"]).stdout.splitlines()
+    names = [line.split()[0] for line in units if line.split()]
+    ends = [
+        run(bed, name, ["journalctl", "--no-pager", "--lines=5", "--output=cat", f"--unit={unit}"]).stdout
+        for unit in names
+    ]
+    return "\n".join(f"{unit}:\n{end}" for unit, end in zip(names, ends, strict=True))
+
+
+def _unmount_below(folder: Path) -> None:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    for place in sorted((place for place in places if Path(place).is_relative_to(folder)), key=len, reverse=True):
+        call(["umount", "--lazy", place], check=False)

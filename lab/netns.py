@@ -1,0 +1,116 @@
+"""Network namespaces of a lab: one a node, named `<bed>-<node>`; everything in batches, since there are hundreds of interfaces.
+
+What belongs to a bed is recorded in its runtime folder before it is made, so that it is found again after a kill.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.command import call
+from lab.errors import LabError
+from lab.places import run_dir
+
+NAMED = Path("/run/netns")
+
+
+def name(bed: str, node: str) -> str:
+    """Name of a node's network namespace."""
+    return f"{bed}-{node}"
+
+
+def path(bed: str, node: str) -> Path:
+    """File that holds a node's network namespace open."""
+    return NAMED / name(bed, node)
+
+
+def short(text: str) -> str:
+    """The text itself if it can name an interface (15 characters), else a stable abbreviation."""
+    return text if len(text) <= 15 else f"{text[:8]}~{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def mac(bed: str, node: str, port: int | str) -> str:
+    """Locally administered MAC address of a node's port: the same at each boot."""
+    octets = hashlib.sha256(f"{bed}/{node}/{port}".encode()).digest()[:5]
+    return ":".join(["02", *(f"{octet:02x}" for octet in octets)])
+
+
+def listing(bed: str) -> list[str]:
+    """Nodes of the bed that have a network namespace now."""
+    return [node for node in _recorded(bed) if path(bed, node).exists()]
+
+
+def create(bed: str, nodes: Iterable[str]) -> None:
+    """Make the namespaces that are missing, with nothing in them but `lo`, up.
+
+    Raises `LabError` when a namespace of that name exists and is not the bed's.
+    """
+    recorded, chosen, missing = set(_recorded(bed)), list(nodes), []
+    for node in chosen:
+        there = path(bed, node).exists()
+        if there and node not in recorded:
+            raise LabError(
+                f"a network namespace {name(bed, node)} exists on this machine and is not the lab's",
+                remedy=f"ip netns delete {name(bed, node)}, or give the bed another name",
+            )
+        if not there:
+            missing.append(node)
+    record = _record_dir(bed)
+    for node in missing:
+        (record / node).write_text("")
+    batch(None, [f"netns add {name(bed, node)}" for node in missing])
+    for node in chosen:
+        if not (record / node).read_text():
+            _settle(name(bed, node))
+            (record / node).write_text("settled\n")
+
+
+def delete(bed: str, nodes: Iterable[str] | None = None) -> None:
+    """Remove namespaces (all of the bed's by default) with every interface in them; those already gone are no error."""
+    chosen = list(nodes) if nodes is not None else _recorded(bed)
+    batch(None, [f"netns delete {name(bed, node)}" for node in chosen if path(bed, node).exists()])
+    for node in chosen:
+        (_record_dir(bed) / node).unlink(missing_ok=True)
+
+
+def batch(namespace: str | None, commands: Sequence[str], *, timeout: float = 60) -> None:
+    """Run `ip` commands in one process inside a namespace (None: the host's own)."""
+    if commands:
+        where = ["-n", namespace] if namespace else []
+        call(["ip", *where, "-batch", "-"], input="\n".join(commands) + "\n", timeout=timeout)
+
+
+def links(namespace: str) -> dict[str, dict[str, Any]]:
+    """Interfaces of a namespace by name, with their addresses, as `ip -j -d address` tells them."""
+    said = call(["ip", "-n", namespace, "-json", "-details", "address", "show"]).stdout
+    return {link["ifname"]: link for link in json.loads(said or "[]") if link}
+
+
+def set_carrier(bed: str, node: str, *, on: bool) -> None:
+    """Give or take the carrier of every trunk interface of a node, as if its cable were plugged in or pulled.
+
+    Addresses and routes stay. The OOBI leg is not touched: its carrier follows its peer on the switch.
+    """
+    state = "on" if on else "off"
+    taps = [link for link in links(name(bed, node)) if link.partition(".")[0] == "eth1"]
+    batch(name(bed, node), [f"link set dev {tap} carrier {state}" for tap in taps])
+
+
+def _settle(namespace: str) -> None:
+    """Bring `lo` up, and start from the same network settings on every host: no forwarding, no IPv6 chatter."""
+    batch(namespace, ["link set dev lo up"])
+    settings = ["net.ipv4.ip_forward=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv4.conf.all.rp_filter=0"]
+    settings.append("net.ipv6.conf.default.disable_ipv6=1")
+    call(["nsenter", f"--net={NAMED / namespace}", "sysctl", "--quiet", "--ignore", "--write", *settings])
+
+
+def _record_dir(bed: str) -> Path:
+    folder = run_dir(bed) / "netns"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _recorded(bed: str) -> list[str]:
+    return sorted(entry.name for entry in _record_dir(bed).iterdir())

@@ -1,0 +1,38 @@
+"""Where a lab keeps what it makes on the host: nothing lies anywhere else, so that `down` can take all of it away."""
+
+import os
+from pathlib import Path
+
+from lab.command import call
+from lab.errors import LabError
+
+
+def run_dir(bed: str) -> Path:
+    """Runtime state of a bed's lab, gone after a reboot: `/run/plumbline/<bed>`, for root only."""
+    return _private(Path("/run/plumbline") / bed)
+
+
+def state_dir(bed: str) -> Path:
+    """Disks of a bed's machines: `/var/lib/plumbline/<bed>`, or below `$PLUMBLINE_STATE`; for root only."""
+    return _private(Path(os.environ.get("PLUMBLINE_STATE", "/var/lib/plumbline")) / bed)
+
+
+def check_disk(place: Path, needed: int) -> None:
+    """Raise `LabError` when the file system of `place` cannot carry machines: too full (`needed` bytes), or an overlay."""
+    system = os.statvfs(place)
+    free = system.f_bavail * system.f_frsize
+    if free < needed:
+        raise LabError(
+            f"the disk is full: {free // 10**6} MB free at {place}, {needed // 10**6} MB needed",
+            remedy="free some space, or set PLUMBLINE_STATE to a folder on a larger disk",
+        )
+    if call(["stat", "--file-system", "--format=%T", str(place)]).stdout.strip() == "overlayfs":
+        raise LabError(
+            f"{place} lies on an overlay file system, which cannot carry the disks of the machines",
+            remedy="set PLUMBLINE_STATE to a folder on a real file system, such as a volume",
+        )
+
+
+def _private(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
