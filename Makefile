@@ -1,0 +1,47 @@
+# One command for each thing. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BED ?= inventories/lab.yaml
+VENV := .venv
+RUN := $(VENV)/bin/python
+PYTEST := $(VENV)/bin/pytest
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+gate: install  ## bring the lab up where the bed is a lab bed, run every check, write reports/, print GO or NO-GO
+	$(PYTEST) -n auto suites/ --bed $(BED)
+
+test: install  ## the tests of plumbline itself
+	$(PYTEST) tests/
+
+up: install  ## bring the lab up
+	$(RUN) -m lab up --bed $(BED)
+
+down: install  ## take the lab down and leave nothing behind
+	$(RUN) -m lab down --bed $(BED)
+
+bench: install  ## measure speed and memory, each with minimum, median and maximum
+	$(RUN) -m lab.bench --bed $(BED)
+
+lint: install  ## ruff and mypy
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+docs: install  ## write docs/checks.md and the JSON schemas anew
+	$(RUN) -m plumbline.bed schema > inventories/bed.schema.json
+	$(PYTEST) suites/ --catalogue docs/checks.md --bed $(BED)
+
+install: $(VENV)/.installed  ## the Debian packages and the Python environment
+
+$(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
+	@missing=$$(grep -v '^#' lab/host-packages.txt | xargs -n1 sh -c 'dpkg-query -W -f "\$${Status}" "$$0" 2>/dev/null | grep -q "ok installed" || echo "$$0"'); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing Debian packages:" $$missing; \
+	  if [ "$$(id -u)" != 0 ]; then echo "not root: run 'apt-get install" $$missing"' as root first, or 'make' as root" >&2; exit 2; fi; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	touch $@
+
+.PHONY: help gate test up down bench lint docs install
