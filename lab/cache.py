@@ -29,7 +29,10 @@ def cache_dir() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LabError(f"the cache {folder} cannot be made: {error.strerror}", remedy="set PLUMBLINE_CACHE to a folder that is yours") from error
+        raise LabError(
+            f"the cache {folder} cannot be made: {error.strerror}",
+            remedy="set PLUMBLINE_CACHE to a folder that is yours",
+        ) from error
     return folder
 
 

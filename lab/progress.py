@@ -57,7 +57,9 @@ def seconds(value: float) -> str:
 class Progress:
     """Shows the steps of a run. All its methods may be called from any thread; steps may run side by side."""
 
-    def __init__(self, console: Console | None = None, *, memory: Path | None = None, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(
+        self, console: Console | None = None, *, memory: Path | None = None, heartbeat: float = HEARTBEAT
+    ) -> None:
         self.console = console or Console(highlight=False)
         self._memory = memory
         self._heartbeat = heartbeat
