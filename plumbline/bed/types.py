@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, BaseModel, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+_DURATION = re.compile(r"^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)$")
+_HIGHEST = 65_535  # of a number in a set: VLANs, ports, replicas
+_OCTET = r"(\d{1,3}|\{[^{}]+\})"  # {n}, {100+n}: counts along with a ranged key
+_ADDRESS = rf"{_OCTET}(\.{_OCTET}){{3}}"
+TEMPLATE = r"^\d*\{[^{}]+\}\d*$"
 
 
 class Strict(BaseModel):
@@ -25,7 +29,7 @@ def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
     if not match:
-        raise ValueError("a duration such as 90d, 12h, 30m, 10s or 500ms was expected")
+        raise ValueError("a duration such as 90d, 12h, 30m, 10s or 500ms")
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
 
 
@@ -34,10 +38,13 @@ def _integers(value: Any) -> Any:
     items = value if isinstance(value, list | tuple | set | frozenset) else [value]
     numbers: set[int] = set()
     for item in items:
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", str(item))
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", "" if isinstance(item, bool) else str(item))
         if not match or (match[2] and int(match[2]) < int(match[1])):
-            raise ValueError(f"a number or a range such as 101-120 was expected, not {item!r}")
-        numbers.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+            raise ValueError("numbers and ranges such as [99, 101-120]")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last > _HIGHEST:
+            raise ValueError(f"numbers of at most {_HIGHEST}")
+        numbers.update(range(first, last + 1))
     return frozenset(numbers)
 
 
@@ -47,15 +54,85 @@ Duration = Annotated[
     PlainSerializer(lambda d: f"{d.total_seconds():g}s", return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "description": "90d, 12h, 30m, 10s or 500ms"}),
 ]
-_RANGE_SCHEMA = {"type": ["integer", "string"], "pattern": r"^\d+(-\d+)?$"}
+_RANGE_SCHEMA = {"type": ["integer", "string"], "pattern": r"^(\d+|\{[^{}]+\})(-(\d+|\{[^{}]+\}))?$"}
 Integers = Annotated[
     frozenset[int],
     BeforeValidator(_integers),
     PlainSerializer(sorted, return_type=list[int]),
     WithJsonSchema({"anyOf": [_RANGE_SCHEMA, {"type": "array", "items": _RANGE_SCHEMA}]}),
 ]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=63)]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=63),
+    WithJsonSchema({"type": "string", "pattern": r"^([a-z0-9.-]|\{[^{}]+\})+$", "description": "a-z, 0-9, - and ."}),
+]
 Labels = dict[str, str]
+Mac = Annotated[
+    str,
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    StringConstraints(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$"),
+    WithJsonSchema({"type": "string", "pattern": r"^([0-9A-Fa-f]{2}|\{[^{}]+\})(:([0-9A-Fa-f]{2}|\{[^{}]+\})){5}$"}),
+]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a whole number")  # True is 1 to Python; in a bed file it is a slip
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Count = Annotated[Whole, Field(ge=1)]
+
+
+def _address(value: Any) -> Any:
+    try:
+        return value if isinstance(value, IPv4Address) else IPv4Address(_text(value))
+    except ValueError:
+        raise ValueError("an IPv4 address such as 10.0.0.1") from None
+
+
+def _cidr(value: Any) -> Any:
+    try:
+        return value if isinstance(value, IPv4Network) else IPv4Network(_prefixed(value))
+    except ValueError:
+        raise ValueError("an IPv4 network such as 10.0.0.0/24, its host bits zero") from None
+
+
+def _interface(value: Any) -> Any:
+    try:
+        return value if isinstance(value, IPv4Interface) else IPv4Interface(_prefixed(value))
+    except ValueError:
+        raise ValueError("an address with its prefix length, such as 10.0.0.1/24") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError  # a bare number is an address to ipaddress
+    return value
+
+
+def _prefixed(value: Any) -> str:
+    if "/" not in _text(value):
+        raise ValueError
+    return str(value)
+
+
+Address = Annotated[
+    IPv4Address,
+    BeforeValidator(_address),
+    WithJsonSchema({"type": "string", "pattern": f"^{_ADDRESS}$", "description": "such as 10.0.0.1"}),
+]
+Cidr = Annotated[
+    IPv4Network,
+    BeforeValidator(_cidr),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_ADDRESS}/\d+$", "description": "such as 10.0.0.0/24"}),
+]
+Interface = Annotated[
+    IPv4Interface,
+    BeforeValidator(_interface),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_ADDRESS}/\d+$", "description": "such as 8.8.8.8/32"}),
+]
 
 
 class AddressRange(Strict):
@@ -79,10 +156,10 @@ def _address_range(value: Any) -> Any:
         return value
     first, dash, last = value.partition("-")
     if not dash:
-        raise ValueError("an address range such as 10.1.1.2-10.1.1.29 was expected")
-    parsed = AddressRange(first=IPv4Address(first.strip()), last=IPv4Address(last.strip()))
+        raise ValueError("an address range such as 10.1.1.2-10.1.1.29")
+    parsed = AddressRange(first=_address(first.strip()), last=_address(last.strip()))
     if parsed.first > parsed.last:
-        raise ValueError(f"the range ends ({parsed.last}) before it begins ({parsed.first})")
+        raise ValueError("a range that ends after it begins")
     return parsed
 
 
@@ -90,7 +167,7 @@ Range = Annotated[
     AddressRange,
     BeforeValidator(_address_range),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^[\d.]+-[\d.]+$", "description": "first-last"}),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_ADDRESS}\s*-\s*{_ADDRESS}$", "description": "first-last"}),
 ]
 
 
@@ -109,7 +186,7 @@ def _reference(value: Any) -> Any:
         return value
     namespace, slash, name = value.partition("/")
     if not (slash and namespace and name) or "/" in name:
-        raise ValueError("a reference such as web-agents/ngfw-ca (namespace/name) was expected")
+        raise ValueError("a reference such as web-agents/ngfw-ca (namespace/name)")
     return Reference(namespace=namespace, name=name)
 
 

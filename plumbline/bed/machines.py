@@ -1,0 +1,113 @@
+"""What a bed is made of: how it is reached, its nodes, its networks, what a node's own kernel must be like."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from plumbline.bed.types import Address, Cidr, Duration, Integers, Interface, Labels, Mac, Name, Range, Strict, Whole
+
+
+class Ssh(Strict):
+    """How the runner logs in to the nodes of a real bed; the lab writes its own."""
+
+    user: str = "root"
+    config: str | None = Field(default=None, description="an ssh_config file, or ${env:NAME}; its hosts are the nodes")
+    known_hosts: str | None = Field(default=None, description="known_hosts file, with the CA that signs host keys")
+    sudo: bool = False
+
+
+class Access(Strict):
+    """How the runner reaches the bed."""
+
+    runner: Address | None = Field(default=None, description="address of the machine that runs the suites, on OOBI")
+    ssh: Ssh = Ssh()
+    kubeconfig: str | None = Field(default=None, description="a file, or ${env:NAME}")
+    context: str | None = None
+
+
+class Allow(Strict):
+    """What may be done to this bed beyond looking at it."""
+
+    chaos: bool = False
+    load: bool = False
+
+
+class Hosts(Strict):
+    """Nodes that an inventory of another tool declares; what `nodes` says of the same node wins."""
+
+    ansible: str = Field(description="an Ansible inventory, YAML or INI, file or folder, beside this file")
+    only: tuple[str, ...] = Field(default=(), description="groups whose hosts belong to the bed; empty: all hosts")
+    groups: dict[str, dict[str, Any]] = Field(
+        default={}, description="fields of a node that membership of a group sets"
+    )
+
+
+class Node(Strict):
+    """One machine of the bed, reached over OOBI."""
+
+    role: Name = Field(description="what the node is for")
+    oobi: Address | None = Field(default=None, description="address on the management network (OOBI)")
+    kubernetes: Literal["control-plane", "worker"] | None = None
+    trunk: Integers = Field(
+        default=frozenset(), description="VLANs that the switch lets through to this node's data NIC"
+    )
+    labels: Labels = {}
+    also: tuple[Interface, ...] = Field(default=(), description="further addresses, on the loopback")
+    macs: dict[str, Mac] = Field(default={}, description="hardware addresses by interface, such as eth1")
+    user: str | None = Field(default=None, description="login name, where it is not that of access.ssh")
+    port: Whole = Field(default=22, ge=1, le=65535, description="port of SSH")
+    ssh: bool = Field(default=True, description="false for an appliance that no one can log in to")
+
+
+class Dhcp(Strict):
+    """The DHCP service of a network."""
+
+    server: Name
+    range: Range
+
+
+class Network(Strict):
+    """A network of the bed: OOBI, or a VLAN of the data plane."""
+
+    cidr: Cidr
+    vlan: Whole | None = Field(default=None, ge=1, le=4094)
+    mtu: Whole = Field(default=1500, ge=576, le=9216)
+    dscp: Literal["AF41", "CS0"] | None = Field(default=None, description="the class that must survive the path")
+    gateway: Name | None = Field(default=None, description="the node that routes for this network")
+    addresses: dict[Name, Address] = {}
+    pool: Range | None = Field(default=None, description="addresses that pods are given")
+    dhcp: Dhcp | None = None
+
+
+class HostProfile(Strict):
+    """What a node's own kernel and services must be like."""
+
+    on: Labels = Field(default={}, description="labels of the nodes; empty: every Kubernetes node")
+    source: str
+    sysctls: dict[str, Whole | str] = {}
+    swap: bool | None = None
+    modules: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    transparent_hugepages: Literal["always", "madvise", "never"] | None = None
+    cpu_governor: str | None = None
+    clock_offset: Duration | None = Field(default=None, description="largest difference between clocks")
+
+
+class NotApplicable(Strict):
+    """A check that this bed cannot show, and why."""
+
+    check: str
+    subject: str = "*"
+    why: str = Field(min_length=10)
+
+
+class Waiver(Strict):
+    """A failure that somebody accepts for a while."""
+
+    check: str
+    subject: str = "*"
+    who: str
+    why: str = Field(min_length=10)
+    until: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="last day on which it holds")
