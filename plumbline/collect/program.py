@@ -1,0 +1,47 @@
+"""The node's program as one text: every module of plumbline.remote, and the request at its end."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_LOADER = """\
+import importlib.abc, importlib.util, json, sys
+SOURCES = {sources}
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    def find_spec(self, name, path=None, target=None):
+        return importlib.util.spec_from_loader(name, self, is_package=self.is_package(name)) if name in SOURCES else None
+    def is_package(self, name):
+        return name in ("plumbline", "plumbline.remote")
+    def get_source(self, name):
+        return SOURCES[name]
+sys.meta_path.insert(0, Finder())
+from plumbline.remote.program import main
+main(json.loads(REQUEST))
+"""
+
+
+@cache
+def _loader() -> str:
+    sources = {"plumbline": "", "plumbline.remote": ""}
+    for item in files("plumbline.remote").iterdir():
+        if item.name.endswith(".py") and item.name != "__init__.py":
+            sources[f"plumbline.remote.{item.name[:-3]}"] = item.read_text(encoding="utf-8")
+    return _LOADER.replace("{sources}", repr(sources))
+
+
+def text(request: dict[str, Any]) -> bytes:
+    """The text that `python3 -` on a node answers a request with; see plumbline.remote.program for its keys."""
+    return f"REQUEST = {json.dumps(json.dumps(request))}\n{_loader()}".encode()
+
+
+def read(output: bytes, nonce: str) -> dict[str, Any]:
+    """The document between the markers; ValueError where there is none."""
+    _, begin, rest = output.partition(f"<<<plumbline {nonce}\n".encode())
+    body, finish, _ = rest.partition(f"\nplumbline {nonce}>>>".encode())
+    if not (begin and finish):
+        raise ValueError("no answer between the markers")
+    document = json.loads(body)
+    return dict(document)

@@ -1,0 +1,34 @@
+"""The node's program: a request in, one JSON document out, between markers that no banner can imitate."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+from plumbline.remote import host, pods, workers
+from plumbline.remote.types import Json, Probe
+
+
+def main(request: Json) -> None:
+    """Answers a request {nonce, deadline (s), host: {...} or null, pods: bool, probes: [...]} on standard output."""
+    deadline = time.monotonic() + float(request["deadline"])
+    signal.alarm(int(request["deadline"]) + 5)  # the last resort, should this process outlive its caller
+    document: Json = {"start": time.time(), "user": os.geteuid()}
+    found = (
+        pods.scan()
+        if request.get("pods") or any(p.get("netns", "host") != "host" for p in request.get("probes", ()))
+        else {}
+    )
+    if request.get("host") is not None:
+        document["host"] = host.describe(request["host"])
+    if request.get("pods"):
+        document["pods"] = pods.describe(found, deadline)
+    if request.get("probes"):
+        document["probes"] = workers.run([Probe.of(p) for p in request["probes"]], found, deadline)
+    document["end"] = time.time()
+    nonce = request["nonce"]
+    sys.stdout.write(f"\n<<<plumbline {nonce}\n{json.dumps(document)}\nplumbline {nonce}>>>\n")
+    sys.stdout.flush()

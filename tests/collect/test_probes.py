@@ -1,0 +1,142 @@
+"""Every kind of probe, each with something that answers and something that does not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from plumbline.remote import workers
+from plumbline.remote.types import Json, Probe
+from tests.collect.certificates import Authority
+from tests.collect.conftest import FAR, NEAR, Cable
+
+
+def ask(cable: Cable, *probes: Probe, deadline: float = 8) -> dict[str, Json]:
+    """The answers by id."""
+    return workers.run(list(probes), cable.pods, time.monotonic() + deadline)
+
+
+def one(cable: Cable, kind: str, timeout: float = 2, **args: Any) -> Json:
+    """The answer to one probe from the near end."""
+    return ask(cable, Probe("one", kind, args, cable.uid, timeout))["one"]
+
+
+def test_a_ping_is_answered_with_its_class_of_service(cable: Cable) -> None:
+    answer = one(cable, "ping", address=FAR, tos=0x88)
+
+    assert answer["outcome"] == "ok"
+    assert answer["facts"]["reply_tos"] == 0x88
+
+
+def test_a_ping_of_nobody_is_unreachable_or_silent(cable: Cable) -> None:
+    assert one(cable, "ping", address="192.0.2.200", timeout=0.5)["outcome"] in ("timeout", "unreachable")
+
+
+def test_a_full_frame_crosses_unfragmented(cable: Cable) -> None:
+    assert one(cable, "ping", address=FAR, size=9216, fragment=False)["facts"]["largest"] == 9216
+
+
+def test_the_largest_frame_that_crosses_is_found(cable: Cable) -> None:
+    answer = one(cable, "ping", address=FAR, size=9300, fragment=False, bisect=True)
+
+    assert (answer["outcome"], answer["facts"]["largest"]) == ("too-big", 9216)
+
+
+@pytest.mark.parametrize(("port", "outcome"), [(80, "ok"), (81, "refused")])
+def test_a_port_takes_connections_or_refuses_them(cable: Cable, port: int, outcome: str) -> None:
+    assert one(cable, "tcp", address=FAR, port=port)["outcome"] == outcome
+
+
+def test_tls_is_verified_against_the_given_authority(cable: Cable, authority: Authority) -> None:
+    facts = one(cable, "tls", address=FAR, name="good.test", ca=authority.certificate, alpn=["h2", "http/1.1"],
+                resume=True, http={"path": "/"})["facts"]
+
+    assert facts["verified"] is True
+    assert (facts["protocol"], facts["alpn"], facts["resumed"]) == ("TLSv1.3", "http/1.1", True)
+    assert (facts["http"]["status"], facts["http"]["length"]) == (200, 5)
+    assert len(facts["chain"]) == 1
+
+
+def test_a_session_of_tls_1_2_is_resumed(cable: Cable, authority: Authority) -> None:
+    facts = one(cable, "tls", address=FAR, port=445, name="good.test", ca=authority.certificate, resume=True)["facts"]
+
+    assert (facts["protocol"], facts["resumed"]) == ("TLSv1.2", True)
+
+
+@pytest.mark.parametrize(("port", "name"), [(444, "good.test"), (443, "other.test")])
+def test_a_wrong_certificate_is_not_verified_but_shown(cable: Cable, authority: Authority, port: int, name: str) -> None:
+    facts = one(cable, "tls", address=FAR, port=port, name=name, ca=authority.certificate)["facts"]
+
+    assert facts["verified"] is False
+    assert facts["verify_error"]
+    assert len(facts["chain"]) == 1
+
+
+@pytest.mark.parametrize(("port", "outcome"), [(8001, "timeout"), (8002, "rubbish"), (8003, "refused")])
+def test_what_is_not_tls_has_an_outcome_of_its_own(cable: Cable, port: int, outcome: str) -> None:
+    assert one(cable, "tls", address=FAR, port=port, timeout=0.6)["outcome"] == outcome
+
+
+@pytest.mark.parametrize(("port", "outcome"), [(80, "ok"), (8002, "rubbish"), (8001, "timeout")])
+def test_http(cable: Cable, port: int, outcome: str) -> None:
+    assert one(cable, "http", address=FAR, port=port, timeout=0.6)["outcome"] == outcome
+
+
+@pytest.mark.parametrize(("port", "outcome"), [(443, "ok"), (444, "refused"), (53, "rubbish"), (161, "timeout")])
+def test_quic_is_answered_refused_or_met_with_silence(cable: Cable, port: int, outcome: str) -> None:
+    assert one(cable, "quic", address=FAR, port=port, timeout=1)["outcome"] == outcome
+
+
+@pytest.mark.parametrize(("name", "rcode", "answers"), [("good.test", "NOERROR", [FAR]), ("bad.test", "NXDOMAIN", [])])
+def test_a_name_server_is_asked(cable: Cable, name: str, rcode: str, answers: list[str]) -> None:
+    facts = one(cable, "dns", address=FAR, name=name)["facts"]
+
+    assert (facts["rcode"], facts["answers"]) == (rcode, answers)
+
+
+@pytest.mark.parametrize(("community", "outcome"), [("right", "ok"), ("wrong", "timeout")])
+def test_snmp_answers_the_right_community_only(cable: Cable, community: str, outcome: str) -> None:
+    assert one(cable, "snmp", address=FAR, community=community, timeout=0.8)["outcome"] == outcome
+
+
+@pytest.mark.parametrize(("address", "claims"), [(FAR, 1), ("192.0.2.201", 0), (NEAR, 0)])
+def test_who_claims_an_address(cable: Cable, address: str, claims: int) -> None:
+    assert len(one(cable, "arp", interface="net1", address=address, window=0.3)["facts"]["answers"]) == claims
+
+
+def test_a_capture_sees_what_its_probes_send(cable: Cable) -> None:
+    answers = ask(
+        cable,
+        Probe("wire", "capture", {"interface": "net1", "hosts": [FAR]}, cable.uid, 5),
+        Probe("echo", "ping", {"address": FAR, "tos": 0x88}, cable.uid, 1, during="wire"),
+    )
+    frames = [f for f in answers["wire"]["facts"]["frames"] if f["protocol"] == 1 and f["target"] == FAR]
+
+    assert answers["wire"]["seconds"] < 3
+    assert [(f["vlan"], f["dscp"], f["count"]) for f in frames] == [(None, 34, 1)]
+
+
+def test_a_hundred_handshakes_take_few_seconds(cable: Cable, authority: Authority) -> None:
+    args = {"address": FAR, "name": "good.test", "ca": authority.certificate}
+    started = time.monotonic()
+    answers = ask(cable, *(Probe(str(n), "tls", args, cable.uid, 3) for n in range(100)))
+
+    assert all(a["facts"]["verified"] for a in answers.values())
+    assert time.monotonic() - started < 5
+
+
+def test_a_hung_child_is_killed_at_the_deadline(cable: Cable) -> None:
+    probes = [Probe(str(n), "tls", {"address": FAR, "port": 8001}, cable.uid, 60) for n in range(3)]
+    started = time.monotonic()
+
+    assert {a["outcome"] for a in ask(cable, *probes, deadline=0.5).values()} == {"timeout"}
+    assert time.monotonic() - started < 2
+
+
+def test_a_pod_that_is_gone_and_a_kind_that_does_not_exist(cable: Cable) -> None:
+    answers = ask(cable, Probe("gone", "tcp", {}, "no-such-pod", 1), Probe("odd", "telepathy", {}, cable.uid, 1))
+
+    assert answers["gone"]["outcome"] == "unreachable"
+    assert answers["odd"]["outcome"] == "error"
