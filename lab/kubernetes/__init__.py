@@ -85,7 +85,7 @@ def _kubeconfig(server: str, authority: bytes, user: str, pair: KeyPair) -> str:
 
 
 def _private(data: bytes | str) -> FileSpec:
-    return FileSpec(content, mode=0o600)
+    return FileSpec(data, mode=0o600)
 
 
 def _pair(path: str, pair: KeyPair) -> dict[str, FileSpec]:
