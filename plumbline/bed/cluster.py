@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from plumbline.bed.types import Address, Cidr, Count, Integers, Labels, Name, Strict, Whole
+from plumbline.bed.types import Address, Cidr, Count, Integers, Labels, Mtu, Name, Port, Strict, Whole
 
 
 class Overlay(Strict):
     """The pod network between nodes."""
 
     backend: Literal["vxlan"] = "vxlan"
-    port: Whole = 8472
+    port: Port = 8472
     interface: str = "eth0"
 
 
@@ -46,7 +46,7 @@ class Attachment(Strict):
     network: Name
     ipam: Literal["host-local", "dhcp", "static"]
     address: Address | None = None
-    mtu: Whole | None = Field(default=None, ge=576, le=9216, description="of net1, where it is not that of the network")
+    mtu: Mtu | None = Field(default=None, description="of net1, where it is not that of the network")
     routes: tuple[Cidr, ...] = ()
 
 
@@ -62,7 +62,7 @@ class Workload(Strict):
     on: Labels = Field(default={}, description="node selector; empty: any node")
     replicas: Count = 1
     scale: Integers | None = Field(default=None, description="replicas that are in order, such as 1-300")
-    port: Whole | None = None
+    port: Port | None = None
     attach: Name | None = None
     secrets: tuple[Name, ...] = ()
     certificate: Name | None = None

@@ -6,7 +6,22 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from plumbline.bed.types import Address, Cidr, Duration, Integers, Interface, Labels, Mac, Name, Range, Strict, Whole
+from plumbline.bed.types import (
+    Address,
+    Cidr,
+    Duration,
+    Integers,
+    Interface,
+    Labels,
+    Mac,
+    Mtu,
+    Name,
+    Port,
+    Range,
+    Strict,
+    Vlan,
+    Whole,
+)
 
 
 class Ssh(Strict):
@@ -57,7 +72,7 @@ class Node(Strict):
     also: tuple[Interface, ...] = Field(default=(), description="further addresses, on the loopback")
     macs: dict[str, Mac] = Field(default={}, description="hardware addresses by interface, such as eth1")
     user: str | None = Field(default=None, description="login name, where it is not that of access.ssh")
-    port: Whole = Field(default=22, ge=1, le=65535, description="port of SSH")
+    port: Port = Field(default=22, description="port of SSH")
     ssh: bool = Field(default=True, description="false for an appliance that no one can log in to")
 
 
@@ -72,8 +87,8 @@ class Network(Strict):
     """A network of the bed: OOBI, or a VLAN of the data plane."""
 
     cidr: Cidr
-    vlan: Whole | None = Field(default=None, ge=1, le=4094)
-    mtu: Whole = Field(default=1500, ge=576, le=9216)
+    vlan: Vlan | None = None
+    mtu: Mtu = 1500
     dscp: Literal["AF41", "CS0"] | None = Field(default=None, description="the class that must survive the path")
     gateway: Name | None = Field(default=None, description="the node that routes for this network")
     addresses: dict[Name, Address] = {}

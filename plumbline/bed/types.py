@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import groupby
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
@@ -33,6 +34,22 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
 
 
+def _written(duration: timedelta) -> str:
+    """A duration in the largest unit that leaves no fraction."""
+    milliseconds = round(duration.total_seconds() * 1000)
+    unit = next(unit for unit in ("d", "h", "m", "s", "ms") if milliseconds % round(_UNITS[unit] * 1000) == 0)
+    return f"{milliseconds // round(_UNITS[unit] * 1000)}{unit}"
+
+
+def _ranges(numbers: frozenset[int]) -> list[int | str]:
+    """Numbers as a bed file writes them: [99, "101-120"]."""
+    written: list[int | str] = []
+    for _, run in groupby(enumerate(sorted(numbers)), key=lambda item: item[1] - item[0]):
+        together = [number for _, number in run]
+        written.append(together[0] if len(together) == 1 else f"{together[0]}-{together[-1]}")
+    return written
+
+
 def _integers(value: Any) -> Any:
     """[99, 101-120] and "1-300" are both sets of whole numbers."""
     items = value if isinstance(value, list | tuple | set | frozenset) else [value]
@@ -51,14 +68,14 @@ def _integers(value: Any) -> Any:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(lambda d: f"{d.total_seconds():g}s", return_type=str),
+    PlainSerializer(_written, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "description": "90d, 12h, 30m, 10s or 500ms"}),
 ]
 _RANGE_SCHEMA = {"type": ["integer", "string"], "pattern": r"^(\d+|\{[^{}]+\})(-(\d+|\{[^{}]+\}))?$"}
 Integers = Annotated[
     frozenset[int],
     BeforeValidator(_integers),
-    PlainSerializer(sorted, return_type=list[int]),
+    PlainSerializer(_ranges, return_type=list[int | str]),
     WithJsonSchema({"anyOf": [_RANGE_SCHEMA, {"type": "array", "items": _RANGE_SCHEMA}]}),
 ]
 Name = Annotated[
@@ -82,7 +99,10 @@ def _number(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_number)]
-Count = Annotated[Whole, Field(ge=1)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_number)]
+Vlan = Annotated[int, Field(ge=1, le=4094), BeforeValidator(_number)]
+Mtu = Annotated[int, Field(ge=576, le=9216), BeforeValidator(_number)]
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_number)]
 
 
 def _address(value: Any) -> Any:
