@@ -1,0 +1,49 @@
+"""Where a run keeps what must not outlive the machine's uptime."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def runtime(bed: str) -> Path:
+    """The folder of a bed's runtime state, not made: /run/plumbline/<bed>, or a folder of the user's own where they are not root."""
+    return _root() / bed
+
+
+def hold_file(bed: str) -> Path:
+    """The file that is locked by whoever uses the bed; it stands beside the runtime folder, which comes and goes with the lab."""
+    return _root() / f"{bed}.hold"
+
+
+def new_run(bed: str) -> Path:
+    """A new folder for one run, readable by its owner alone; folders of runs that were killed are removed."""
+    runs = runtime(bed) / "runs"
+    _private(runs)
+    for old in runs.iterdir():
+        if old.name.isdecimal() and not Path("/proc", old.name).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    run = runs / str(os.getpid())
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(mode=0o700)
+    return run
+
+
+def _root() -> Path:
+    if os.geteuid() == 0:
+        return Path("/run/plumbline")
+    personal = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(personal, "plumbline") if personal else Path(tempfile.gettempdir(), f"plumbline-{os.geteuid()}")
+
+
+def _private(folder: Path) -> None:
+    """Makes a folder and its parents; nobody else may look in. Raises PermissionError where someone else made one of them before."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if _root().stat().st_uid != os.geteuid():
+        raise PermissionError(f"{_root()} belongs to another user")
+    for made in (folder, *folder.parents):
+        if made == _root().parent:
+            break
+        made.chmod(0o700)

@@ -1,0 +1,43 @@
+"""Keeps secrets out of what is written: values that the bed file takes from elsewhere, and what looks like a secret anyway."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from plumbline.bed import Bed
+
+HIDDEN = "▒▒▒"
+_SHORTEST = 4
+_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_LOOKS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
+    r"|(?i:(?:password|passwd|token|secret|api_?key)\s*[=:]\s*)[\"']?[^\s\"',;]{4,}"
+)
+
+
+@dataclass(frozen=True)
+class Redactor:
+    """Replaces secret values in text; call it with the text."""
+
+    values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, bed: Bed) -> Redactor:
+        """Knows every ${env:NAME} that the bed file mentions."""
+        names = set(_ENV.findall(bed.model_dump_json()))
+        return cls.knowing(os.environ.get(name, "") for name in names)
+
+    @classmethod
+    def knowing(cls, values: Iterable[str]) -> Redactor:
+        """Knows these values; very short ones would blot out half of every text, and are no secrets."""
+        return cls(tuple(sorted({v for v in values if len(v) >= _SHORTEST}, key=lambda v: (-len(v), v))))
+
+    def __call__(self, text: str) -> str:
+        for value in self.values:
+            text = text.replace(value, HIDDEN)
+        return _LOOKS.sub(HIDDEN, text)

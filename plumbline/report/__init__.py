@@ -1,0 +1,1 @@
+"""Telling a run: the files that it leaves, and what it prints."""
