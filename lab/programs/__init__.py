@@ -136,7 +136,7 @@ def _publish(program: Program, detail: "partial[None]") -> None:
 
     def build(folder: Path) -> None:
         if isinstance(source, GoSet):
-            gobuild.build(source.folder, source.variables, folder, detail)
+            gobuild.build(source, folder, detail)
             for output in program.outputs:
                 (folder / (output.built_as or output.name)).rename(folder / output.name)
         elif isinstance(source, GoFiles):

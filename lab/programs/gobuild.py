@@ -5,16 +5,18 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from lab.cache import cache_dir, disk_full
 from lab.errors import LabError
-from lab.programs.table import GO_SETS
+from lab.programs.table import GO_SETS, GoSet
 
 BUILD_LIMIT = 5400.0
 """Seconds that one build may take, its downloads included."""
@@ -26,14 +28,33 @@ _REGISTRY = re.compile(
 )
 
 
-def build(folder: str, variables: tuple[tuple[str, str], ...], target: Path, detail: Callable[[str], None]) -> None:
-    """Build the commands that `go/<folder>/go.mod` names as tools into the folder `target`.
+def build(source: GoSet, target: Path, detail: Callable[[str], None]) -> None:
+    """Build the commands that the go.mod of a set names as tools into the folder `target`.
 
     The result is static, stripped and free of paths of this machine. `detail` is told what is being compiled.
     """
-    linker = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables)])
+    linker = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in source.variables)])
     options = ["-v", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={linker}"]
-    _go(folder, "build", *options, "-o", f"{target}/", "tool", limit=BUILD_LIMIT, detail=detail)
+    with _patched(source) as folder:
+        _go(folder, "build", *options, "-o", f"{target}/", "tool", limit=BUILD_LIMIT, detail=detail)
+
+
+@contextmanager
+def _patched(source: GoSet) -> Iterator[str]:
+    """The folder to build a set in: its own, or a copy whose go.mod points to patched copies of modules."""
+    if not source.overlay:
+        yield source.folder
+        return
+    with tempfile.TemporaryDirectory(dir=cache_dir()) as temporary:
+        work = Path(shutil.copytree(GO_SETS / source.folder, Path(temporary) / source.folder))
+        for number, module in enumerate(sorted({module for module, _, _ in source.overlay})):
+            copy = Path(shutil.copytree(module_folder(source.folder, module), Path(temporary) / str(number)))
+            for file, local in ((file, local) for owner, file, local in source.overlay if owner == module):
+                (copy / file).unlink()
+                if local:
+                    shutil.copy(GO_SETS / source.folder / local, copy / file)
+            _go(str(work), "mod", "edit", f"-replace={module}={copy}", limit=60)
+        yield str(work)
 
 
 def module_folder(folder: str, module: str) -> Path:

@@ -20,10 +20,15 @@ class Output:
 
 @dataclass(frozen=True)
 class GoSet:
-    """Built from `go/<folder>/go.mod`, whose `tool` lines name the commands; `variables` are set by the linker."""
+    """Built from `go/<folder>/go.mod`, whose `tool` lines name the commands; `variables` are set by the linker.
+
+    `overlay` replaces files of modules, (module, file in it, file in `go/<folder>` or "" for none): to leave out what
+    needs a C compiler.
+    """
 
     folder: str
     variables: tuple[tuple[str, str], ...] = ()
+    overlay: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,14 @@ def _kubernetes(*commands: str) -> tuple[Output, ...]:
     return tuple(Output(command, ask=("--version",)) for command in commands)
 
 
+_UDP = "pkg/backend/udp"
+_NO_UDP = (
+    ("github.com/flannel-io/flannel", f"{_UDP}/udp_amd64.go", "udp_none.go.txt"),
+    *(
+        ("github.com/flannel-io/flannel", f"{_UDP}/{file}", "")
+        for file in ("cproxy_amd64.go", "proxy_amd64.c", "proxy_amd64.h", "udp_network_amd64.go")
+    ),
+)
 _COMPONENT = "k8s.io/component-base/version"
 
 PROGRAMS: tuple[Program, ...] = (
@@ -105,7 +118,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         "flannel",
         "v0.28.4",
-        GoSet("flannel", (("github.com/flannel-io/flannel/pkg/version.Version", "v0.28.4"),)),
+        GoSet("flannel", (("github.com/flannel-io/flannel/pkg/version.Version", "v0.28.4"),), _NO_UDP),
         (Output("flanneld", "flannel", ("--version",)),),
         60,
         1_500_000_000,
