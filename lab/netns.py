@@ -1,4 +1,4 @@
-"""Network namespaces of a lab: one a node, named `<bed>-<node>`; everything in batches, since there are hundreds of interfaces.
+"""Network namespaces of a lab: one a node, named `<bed>-<node>`; all in batches, since there are hundreds of interfaces.
 
 What belongs to a bed is recorded in its runtime folder before it is made, so that it is found again after a kill.
 """
@@ -84,8 +84,12 @@ def batch(namespace: str | None, commands: Sequence[str], *, timeout: float = 60
 
 def links(namespace: str) -> dict[str, dict[str, Any]]:
     """Interfaces of a namespace by name, with their addresses, as `ip -j -d address` tells them."""
-    said = call(["ip", "-n", namespace, "-json", "-details", "address", "show"]).stdout
-    return {link["ifname"]: link for link in json.loads(said or "[]") if link}
+    return {link["ifname"]: link for link in json.loads(ask(namespace, "-details", "address", "show")) if link}
+
+
+def ask(namespace: str, *argv: str) -> str:
+    """What `ip -json` says inside a namespace; an empty list where it says nothing."""
+    return call(["ip", "-n", namespace, "-json", *argv]).stdout.strip() or "[]"
 
 
 def set_carrier(bed: str, node: str, *, on: bool) -> None:
