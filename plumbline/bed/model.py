@@ -36,6 +36,7 @@ from plumbline.bed.machines import (
 )
 from plumbline.bed.traffic import (
     Authority,
+    BadOrigin,
     Bundle,
     Certificate,
     Flow,
@@ -55,6 +56,7 @@ __all__ = [
     "Allow",
     "Attachment",
     "Authority",
+    "BadOrigin",
     "Bed",
     "Bundle",
     "Certificate",

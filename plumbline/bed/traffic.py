@@ -56,6 +56,13 @@ class Snmp(Strict):
     community: str
 
 
+class BadOrigin(Strict):
+    """A server whose certificate no client may take for good, however the firewall re-signs it."""
+
+    name: str = Field(description="the DNS name that it is asked for")
+    address: Address
+
+
 class Ngfw(Strict):
     """The device under test: the inspecting firewall."""
 
@@ -64,7 +71,9 @@ class Ngfw(Strict):
     verifies: Name
     udp_443: Literal["refused", "dropped", "allowed"]
     snmp: Snmp | None = None
-    bad_origins: tuple[Literal["expired", "not-yet-valid", "self-signed", "wrong-name"], ...] = ()
+    bad_origins: dict[Literal["expired", "not-yet-valid", "self-signed", "wrong-name"], BadOrigin] = Field(
+        default={}, description="probes of laundering, by what is wrong with their certificate"
+    )
 
 
 class Flow(Strict):
