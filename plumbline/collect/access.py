@@ -1,0 +1,69 @@
+"""How a bed is reached: a lab's own word for it, or what the bed file says of real hardware."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plumbline import namespace, places
+from plumbline.bed import Bed
+from plumbline.bed.secrets import resolve, resolve_path
+from plumbline.outcome import BedUnreachable
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where to stand and what to use. `netns` is empty where the bed is reached from this machine as it is."""
+
+    netns: str = ""
+    ssh_config: Path | None = None
+    known_hosts: Path | None = None
+    user: str = ""
+    sudo: bool = False
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+    @classmethod
+    def of(cls, bed: Bed, file: Path | None = None) -> Access:
+        """The access to a bed; a lab's is read from `file`, or from where the lab keeps it.
+
+        BedUnreachable where a lab is not up: outside of its namespace its addresses may be somebody else's.
+        """
+        if bed.realised_by == "lab":
+            return cls._of_lab(file or places.runtime(bed.bed) / "access.json")
+        declared, beside = bed.access, bed.path
+        return cls(
+            ssh_config=resolve_path(declared.ssh.config, beside) if declared.ssh.config else None,
+            known_hosts=resolve_path(declared.ssh.known_hosts, beside) if declared.ssh.known_hosts else None,
+            user=declared.ssh.user,
+            sudo=declared.ssh.sudo,
+            kubeconfig=resolve_path(declared.kubeconfig, beside) if declared.kubeconfig else None,
+            context=resolve(declared.context, beside) if declared.context else None,
+        )
+
+    @classmethod
+    def _of_lab(cls, file: Path) -> Access:
+        try:
+            told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            access = cls(
+                netns=str(told["netns"]), ssh_config=Path(told["ssh_config"]), kubeconfig=Path(told["kubeconfig"])
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BedUnreachable(
+                f"the lab does not say how it is reached: {error!r}", remedy="python -m lab up"
+            ) from None
+        if not namespace.path_of(access.netns).exists():
+            raise BedUnreachable(
+                f"the runner's network namespace {access.netns} does not exist", remedy="python -m lab up"
+            )
+        return access
+
+    def require_inside(self) -> None:
+        """BedUnreachable unless this thread stands where the bed's addresses are the bed's."""
+        if self.netns and not namespace.inside(self.netns):
+            raise BedUnreachable(
+                f"this process is not in the network namespace {self.netns}: nothing was sent",
+                remedy="python -m plumbline.collect enters it by itself",
+            )

@@ -1,0 +1,211 @@
+"""What the API server says: lists, trimmed to what checks need, and the secrets and configmaps that the bed file names."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from plumbline.bed import Bed
+from plumbline.collect import trim
+from plumbline.collect.access import Access
+from plumbline.collect.source import Outcome, Source
+
+LISTS = {
+    "nodes": "/api/v1/nodes",
+    "pods": "/api/v1/pods",
+    "namespaces": "/api/v1/namespaces",
+    "services": "/api/v1/services",
+    "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
+    "persistentvolumes": "/api/v1/persistentvolumes",
+    "persistentvolumeclaims": "/api/v1/persistentvolumeclaims",
+    "deployments": "/apis/apps/v1/deployments",
+    "statefulsets": "/apis/apps/v1/statefulsets",
+    "daemonsets": "/apis/apps/v1/daemonsets",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2/horizontalpodautoscalers",
+    "networkpolicies": "/apis/networking.k8s.io/v1/networkpolicies",
+    "clusterissuers": "/apis/cert-manager.io/v1/clusterissuers",
+    "certificates": "/apis/cert-manager.io/v1/certificates",
+    "certificaterequests": "/apis/cert-manager.io/v1/certificaterequests",
+    "networkattachmentdefinitions": "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
+    "nodemetrics": "/apis/metrics.k8s.io/v1beta1/nodes",
+}
+_THREADS = 6
+_CONNECT_S = 2.0
+_READ_S = 5.0
+
+
+class _Refused(Exception):
+    """An answer that is not the object that was asked for: HTTP status and the reason that was given."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+
+
+Get = Callable[[str], Any]
+
+
+def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
+    """All of it, side by side over one client. Values that probes need, such as a community, go to `private` alone."""
+    started = time.monotonic()
+
+    def failed(outcome: Outcome, error: str) -> Source:
+        return Source(outcome, error, time.monotonic() - started)
+
+    try:
+        get, client = _client(access)
+    except Exception as error:  # noqa: BLE001: whatever a kubeconfig can be wrong in, it is one finding
+        where = access.kubeconfig or "the default kubeconfig"
+        return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
+    from urllib3.exceptions import HTTPError
+
+    try:
+        version = get("/version")
+        facts = _gather(bed, get, private)
+    except _Refused as error:
+        return failed("refused", f"the API server says {error}{_expired(access.kubeconfig, error.status)}")
+    except HTTPError as error:
+        return failed(*_network(error))
+    except ValueError as error:
+        return failed("rubbish", f"the API server's answer is no JSON: {_short(error)}")
+    finally:
+        client.rest_client.pool_manager.clear()
+    facts["version"] = version.get("gitVersion")
+    return Source("ok", None, time.monotonic() - started, facts)
+
+
+def _client(access: Access) -> tuple[Get, Any]:
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    if access.kubeconfig and not access.kubeconfig.is_file():
+        raise FileNotFoundError(f"{access.kubeconfig} does not exist")
+    file = str(access.kubeconfig) if access.kubeconfig else None
+    config.load_kube_config(file, access.context, client_configuration=configuration, persist_config=False)
+    configuration.connection_pool_maxsize = _THREADS
+    configuration.retries = False
+    api = client.ApiClient(configuration)
+
+    def get(path: str) -> Any:
+        url = f"{configuration.host}{path}"
+        headers = {"Accept": "application/json", "User-Agent": "plumbline"}
+        api.update_params_for_auth(headers, [], ["BearerToken"])
+        answer = api.rest_client.pool_manager.request(
+            "GET", url, headers=headers, timeout=_timeout(), retries=False, redirect=False
+        )
+        if answer.status != 200:
+            raise _Refused(answer.status, _reason(answer.data))
+        return json.loads(answer.data) if not path.startswith("/readyz") else answer.data.decode("utf-8", "replace")
+
+    return get, api
+
+
+def _timeout() -> Any:
+    from urllib3 import Timeout
+
+    return Timeout(connect=_CONNECT_S, read=_READ_S)
+
+
+def _gather(bed: Bed, get: Get, private: dict[str, str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"errors": {}}
+    salt = trim.salt()
+    jobs: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
+        (kind, ""): (path, trim.of_list(kind)) for kind, path in LISTS.items()
+    }
+    community = bed.ngfw.snmp.community if bed.ngfw and bed.ngfw.snmp else ""
+    for namespace, name in named_secrets(bed):
+        key = f"{namespace}/{name}"
+        jobs["secrets", key] = (
+            f"/api/v1/namespaces/{namespace}/secrets/{name}",
+            lambda data, name=name: trim.secret(data, salt, community, private),
+        )
+    for namespace, name in named_configmaps(bed):
+        jobs["configmaps", f"{namespace}/{name}"] = (
+            f"/api/v1/namespaces/{namespace}/configmaps/{name}",
+            trim.configmap,
+        )
+    jobs["readyz", ""] = ("/readyz?verbose", lambda text: text.splitlines())
+
+    def do(job: tuple[str, str]) -> tuple[tuple[str, str], Any, str]:
+        path, shape = jobs[job]
+        try:
+            return job, shape(get(path)), ""
+        except _Refused as error:
+            return job, None, str(error)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for (kind, name), value, error in pool.map(do, jobs):
+            if error:
+                facts["errors"][f"{kind} {name}".strip()] = error
+            elif name:
+                facts.setdefault(kind, {})[name] = value
+            else:
+                facts[kind] = value
+    return facts
+
+
+def named_secrets(bed: Bed) -> list[tuple[str, str]]:
+    """Namespace and name of every secret that the bed file mentions."""
+    found = {(secret.namespace, name) for name, secret in bed.secrets.items()}
+    found |= {(c.secret.namespace, c.secret.name) for c in bed.certificates.values()}
+    for authority in bed.authorities.values():
+        found |= {(r.namespace, r.name) for r in (authority.secret, authority.bundle.secret) if r}
+    return sorted(found)
+
+
+def named_configmaps(bed: Bed) -> list[tuple[str, str]]:
+    """Namespace and name of every configmap that the bed file mentions, and CoreDNS's."""
+    bundles = {a.bundle.configmap for a in bed.authorities.values() if a.bundle.configmap}
+    return sorted({*((b.namespace, b.name) for b in bundles), ("kube-system", "coredns")})
+
+
+def _reason(data: bytes) -> str:
+    try:
+        return str(json.loads(data).get("message", ""))[:200]
+    except (ValueError, AttributeError):
+        return data[:100].decode("utf-8", "replace")
+
+
+def _network(error: Exception) -> tuple[Outcome, str]:
+    text = _short(error)
+    lower = text.lower()
+    if "timed out" in lower or "timeout" in type(error).__name__.lower():
+        return "timeout", f"the API server does not answer: {text}"
+    if "refused" in lower:
+        return "refused", f"the API server's port is closed: {text}"
+    if "certificate_verify" in lower or "certificate verify" in lower:
+        return "refused", f"the API server is not the one that the kubeconfig trusts: {text}"
+    if "wrong_version" in lower or "badstatusline" in lower or "protocol" in lower or "record layer" in lower:
+        return "rubbish", f"what answers is no API server: {text}"
+    return "unreachable", f"the API server cannot be reached: {text}"
+
+
+def _expired(kubeconfig: Path | None, status: int) -> str:
+    """What is wrong with the credentials, where that can be seen from here."""
+    if status != 401 or kubeconfig is None:
+        return ""
+    import base64
+
+    from ruamel.yaml import YAML
+
+    from plumbline import x509
+
+    try:
+        users = YAML(typ="safe", pure=True).load(kubeconfig)["users"]
+        data = users[0]["user"].get("client-certificate-data")
+        file = users[0]["user"].get("client-certificate")
+        pem = base64.b64decode(data).decode() if data else Path(file).read_text(encoding="ascii")
+        certificate = x509.one(pem)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return f"; {kubeconfig}: the credentials are not accepted"
+    if certificate.left().total_seconds() < 0:
+        return f"; {kubeconfig}: its certificate expired {certificate.ends:%Y-%m-%d %H:%M} UTC"
+    return f"; {kubeconfig}: its certificate is not accepted"
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[-240:]

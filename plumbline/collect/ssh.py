@@ -1,0 +1,190 @@
+"""One round trip to a node: a text in, a document out, and an outcome of its own for each way in which that fails."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plumbline.collect import program
+from plumbline.collect.access import Access
+from plumbline.collect.source import Outcome, Source
+
+_MOST_OUTPUT = 64 << 20
+_FAILURES: tuple[tuple[str, Outcome], ...] = (
+    ("permission denied", "refused"),
+    ("host key verification failed", "refused"),
+    ("connection refused", "refused"),
+    ("too many authentication failures", "refused"),
+    ("administratively prohibited", "refused"),
+    ("timed out", "timeout"),
+    ("invalid characters", "rubbish"),
+    ("banner line", "rubbish"),
+    ("invalid ssh identification", "rubbish"),
+    ("bad packet length", "rubbish"),
+    ("protocol mismatch", "rubbish"),
+)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where a node is reached; `host` is a name that the ssh configuration knows, or an address."""
+
+    node: str
+    host: str
+    port: int = 22
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """OpenSSH's client with connections that are shared between the round trips of one run."""
+
+    access: Access
+    folder: Path
+    connect_timeout: int = 5
+
+    def ask(self, login: Login, request: dict[str, Any], deadline: float) -> Source:
+        """The document with which a node answers `request`; `deadline` is in seconds, for all of it."""
+        nonce, started, sent = secrets.token_hex(8), time.monotonic(), time.time()
+        text = program.text({**request, "nonce": nonce})
+        control = self.folder / login.node
+        shared = control.exists()
+        outcome, error, output = self._run(login, text, deadline)
+        if outcome == "unreachable" and shared:  # the shared connection died with the node's last boot
+            control.unlink(missing_ok=True)
+            outcome, error, output = self._run(login, text, deadline - (time.monotonic() - started))
+        seconds = time.monotonic() - started
+        if outcome != "ok":
+            return Source(outcome, error, seconds)
+        try:
+            facts = program.read(output, nonce)
+        except ValueError as why:
+            shown = output.decode("utf-8", "replace").strip()[-160:]
+            return Source("rubbish", f"{login.node}: {why}; {shown!r} {error or ''}".strip(), seconds)
+        facts["clock"] = {"sent": sent, "received": time.time()}
+        return Source("ok", None, seconds, facts)
+
+    def close(self) -> None:
+        """Ends the shared connections."""
+        for control in self.folder.iterdir():
+            with suppress(subprocess.TimeoutExpired, OSError):
+                subprocess.run(
+                    ["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "node"],
+                    stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=False,
+                )  # fmt: skip
+
+    def _command(self, login: Login) -> list[str]:
+        options = {
+            "BatchMode": "yes",
+            "ConnectTimeout": str(self.connect_timeout),
+            "ControlMaster": "auto",
+            "ControlPath": str(self.folder / login.node),
+            "ControlPersist": "20",
+            "StrictHostKeyChecking": "yes",
+            "ServerAliveInterval": "5",
+            "ServerAliveCountMax": "2",
+            "LogLevel": "ERROR",
+            "ClearAllForwardings": "yes",
+        }
+        if self.access.known_hosts:
+            options["UserKnownHostsFile"] = str(self.access.known_hosts)
+        command = ["ssh", "-T", *(["-F", str(self.access.ssh_config)] if self.access.ssh_config else [])]
+        for key, value in options.items():
+            command += ["-o", f"{key}={value}"]
+        if login.user:
+            command += ["-l", login.user]
+        if login.port != 22:
+            command += ["-p", str(login.port)]
+        python = "python3 -IS -"
+        return [*command, "--", login.host, f"sudo -n {python}" if self.access.sudo else python]
+
+    def _run(self, login: Login, text: bytes, deadline: float) -> tuple[Outcome, str | None, bytes]:
+        with tempfile.TemporaryFile(
+            dir=self.folder
+        ) as errors:  # a pipe would stay open for as long as the connection is shared
+            try:
+                process = subprocess.Popen(
+                    self._command(login),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return (
+                    "unreachable",
+                    f"{login.node}: ssh cannot be started: {error.strerror}; apt install openssh-client",
+                    b"",
+                )
+            with process:
+                output, ended = _exchange(process, text, time.monotonic() + deadline)
+                if not ended:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+            errors.seek(0)
+            said = " ".join(errors.read(4096).decode("utf-8", "replace").split())[-300:]
+        if not ended:
+            why = "answered without end" if len(output) > _MOST_OUTPUT else f"no answer within {deadline:.1f} s"
+            return "rubbish" if len(output) > _MOST_OUTPUT else "timeout", f"{login.node}: {why} {said}".strip(), b""
+        if process.returncode == 255:
+            lower = said.lower()
+            outcome = next((o for words, o in _FAILURES if words in lower), "unreachable")
+            return outcome, f"{login.node}: {said or 'the connection was closed'}", output
+        return "ok", said or (f"exit code {process.returncode}" if process.returncode else None), output
+
+
+def _exchange(process: subprocess.Popen[bytes], text: bytes, end: float) -> tuple[bytes, bool]:
+    """Sends the text and reads until the process ends; the second value says whether it ended in time."""
+    assert process.stdin is not None and process.stdout is not None
+    output, left = bytearray(), memoryview(text)
+    os.set_blocking(process.stdin.fileno(), False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.get_map():
+            events = selector.select(max(0.0, end - time.monotonic()))
+            if not events or len(output) > _MOST_OUTPUT:
+                return bytes(output), False
+            for key, _ in events:
+                if key.fileobj is process.stdout:
+                    chunk = os.read(process.stdout.fileno(), 1 << 16)
+                    output += chunk
+                    if not chunk:
+                        selector.unregister(process.stdout)
+                    continue
+                try:
+                    left = left[os.write(process.stdin.fileno(), left[: 1 << 16]) :]
+                except BrokenPipeError:
+                    left = left[:0]
+                if not left:
+                    selector.unregister(process.stdin)
+                    with suppress(BrokenPipeError):
+                        process.stdin.close()
+    try:
+        process.wait(max(0.05, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return bytes(output), False
+    return bytes(output), True
+
+
+@contextmanager
+def connections(access: Access, connect_timeout: int = 5) -> Iterator[Ssh]:
+    """Connections for one run; closed, and their folder removed, at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-"))
+    ssh = Ssh(access, folder, connect_timeout)
+    try:
+        yield ssh
+    finally:
+        ssh.close()
+        shutil.rmtree(folder, ignore_errors=True)
