@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from typing import Any
 
 from plumbline.bed import Bed, BedError, load
 
@@ -16,9 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="check|show|schema")
     commands.add_parser("check", help="is the file right, and does the bed not contradict itself?").add_argument("file")
-    commands.add_parser(
-        "show", help="the bed, its ranges, inventory and base written out"
-    ).add_argument("file")
+    commands.add_parser("show", help="the bed, its ranges, inventory and base written out").add_argument("file")
     commands.add_parser("schema", help="the JSON Schema of a bed file")
     asked = parser.parse_args(arguments)
     if asked.command == "schema":
@@ -41,8 +40,9 @@ def show(bed: Bed) -> str:
     """A bed file in which nothing is left to expand; loading it gives the same bed."""
     from ruamel.yaml import YAML
 
-    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = False, 120, False
+    text = io.StringIO()
     yaml.dump(bed.model_dump(mode="json", by_alias=True, exclude_defaults=True), text)
     return text.getvalue()
 
