@@ -178,13 +178,11 @@ def leader(bed: str, name: str) -> int:
 def power_off(bed: str, name: str) -> None:
     """Cut the power: every process of the machine ends at once, its disk stays, its links lose their carrier."""
     _podman(bed, "kill", "--signal", "KILL", name)
-    netns.set_carrier(bed, name, on=False)
 
 
 def power_on(bed: str, name: str) -> None:
     """Give a machine that was cut off its power back; it boots from its own disk."""
     _podman(bed, "start", name, timeout=60)
-    netns.set_carrier(bed, name, on=True)
 
 
 def pause(bed: str, name: str) -> None:

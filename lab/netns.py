@@ -92,14 +92,27 @@ def ask(namespace: str, *argv: str) -> str:
     return call(["ip", "-n", namespace, "-json", *argv]).stdout.strip() or "[]"
 
 
-def set_carrier(bed: str, node: str, *, on: bool) -> None:
-    """Give or take the carrier of every trunk interface of a node, as if its cable were plugged in or pulled.
+def peer(node: str, interface: str) -> str:
+    """Name, on the switch, of the other end of a node's interface `eth0`, `eth1` or `eth1.<vlan>`."""
+    match interface.partition("."):
+        case ["eth0", *_]:
+            return short(f"oobi-{node}")
+        case ["eth1", "", _]:
+            return short(f"wire-{node}")
+        case [_, _, vlan]:
+            return short(f"{vlan}.{node}")
+    raise AssertionError(interface)
 
-    Addresses and routes stay. The OOBI leg is not touched: its carrier follows its peer on the switch.
+
+def set_cables(bed: str, node: str, switch: str, *, plugged: bool) -> None:
+    """Plug or pull every cable of a node: its interfaces get or lose their carrier; addresses and routes stay.
+
+    `switch` is the node whose namespace holds the other ends.
     """
-    state = "on" if on else "off"
-    taps = [link for link in links(name(bed, node)) if link.partition(".")[0] == "eth1"]
-    batch(name(bed, node), [f"link set dev {tap} carrier {state}" for tap in taps])
+    ends = {peer(node, link) for link in links(name(bed, node)) if link.partition(".")[0] in {"eth0", "eth1"}}
+    hub = name(bed, switch)
+    there = ends & links(hub).keys()
+    batch(hub, [f"link set dev {end} {'up' if plugged else 'down'}" for end in sorted(there)])
 
 
 def _settle(namespace: str) -> None:

@@ -1,15 +1,10 @@
-"""How the lab talks to Open vSwitch: one transaction on its database, OpenFlow commands, and the names that it gives.
-
-A node's NIC is the bridge `br-<node>` with a port `<vlan>.<node>` for each VLAN interface, `all.<node>` for `eth1`, and
-`uplink-<node>`, whose other end is `trunk-<node>` on the bridge of the switch.
-"""
+"""How the lab talks to Open vSwitch on the machine of the switch: transactions on its database, OpenFlow commands."""
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from lab import machine, netns
+from lab import machine
 from lab.errors import LabError
 
 NODE = "nexus"
@@ -21,14 +16,8 @@ NO_VLAN = 4095
 
 Command = list[str]
 
-
-@dataclass(frozen=True)
-class Rows:
-    """What the switch's database holds: ports, bridges, and the bridges that mirror their uplink."""
-
-    ports: frozenset[str]
-    bridges: frozenset[str]
-    mirrored: frozenset[str]
+# As few threads and as little polling of statistics as it can run with: the host has two cores and ten machines.
+_SETTINGS = ("n-handler-threads=1", "n-revalidator-threads=1", "stats-update-interval=60000")
 
 
 def vsctl(bed: str, commands: Iterable[Sequence[str]], *, timeout: int = 30) -> str:
@@ -46,91 +35,41 @@ def ofctl(bed: str, *argv: str) -> str:
 
 def table(bed: str, name: str, *columns: str) -> list[list[Any]]:
     """Rows of a table of the switch's database, the given columns, sets and maps in plain Python."""
-    said = _said(bed, ["ovs-vsctl", "--timeout=10", "--format=json", f"--columns={','.join(columns)}", "list", name], 10)
-    found = json.loads(said) if said.strip() else {"headings": list(columns), "data": []}
-    order = [found["headings"].index(column) for column in columns]
+    argv = ["ovs-vsctl", "--timeout=10", "--format=json", f"--columns={','.join(columns)}", "list", name]
+    found = json.loads(_said(bed, argv, 10) or '{"headings": [], "data": []}')
+    order = [found["headings"].index(column) for column in columns if found["data"]]
     return [[_plain(row[index]) for index in order] for row in found["data"]]
 
 
-def rows(bed: str) -> Rows:
-    """What there is now."""
-    bridges = table(bed, "Bridge", "name", "mirrors")
-    return Rows(
-        ports=frozenset(name for (name,) in table(bed, "Port", "name")),
-        bridges=frozenset(name for name, _ in bridges),
-        mirrored=frozenset(name for name, mirrors in bridges if mirrors),
-    )
+def identifiers(bed: str) -> dict[str, str]:
+    """What the lab noted on the bridge of the switch; nothing before the switch has its bridge."""
+    return dict(table(bed, "Bridge", "name", "external_ids")).get(NODE, {})
 
 
-def bridge_name(node: str) -> str:
-    """Bridge that is a node's NIC."""
-    return netns.short(f"br-{node}")
-
-
-def port_name(node: str, vlan: int | None) -> str:
-    """Port of a node's VLAN interface; None: of `eth1` itself."""
-    return netns.short(f"{'all' if vlan is None else vlan}.{node}")
-
-
-def nic_commands(node: str, ports: Sequence[tuple[int | None, int]], *, mirrored: bool) -> list[Command]:
-    """The NIC of a node with its ports: VLAN (None: `eth1`) and MTU in bytes; `mirrored` when it has its mirror already."""
-    bridge, uplink, wire = bridge_name(node), f"uplink-{node}", port_name(node, None)
-    commands = [*_bridge(bridge), *_patch(bridge, uplink, f"trunk-{node}")]
-    for vlan, mtu in ports:
-        name = port_name(node, vlan)
-        access = [f"tag={vlan}", "vlan_mode=access"] if vlan is not None else ["vlan_mode=trunk"]
+def switch_commands(trunks: dict[str, frozenset[int]], surplus: Iterable[str]) -> list[Command]:
+    """The switch with a trunk port for each key of `trunks` and its allowed VLANs, without the ports in `surplus`."""
+    bridge = ["datapath_type=netdev", "rstp_enable=false", "mcast_snooping_enable=false"]
+    commands = [
+        ["set", "Open_vSwitch", ".", *(f"other_config:{setting}" for setting in _SETTINGS)],
+        ["--may-exist", "add-br", NODE],
+        ["set", "Bridge", NODE, *bridge, "other_config:mac-table-size=16384"],
+    ]
+    commands += [["--if-exists", "del-port", NODE, name] for name in surplus]
+    for name, vlans in trunks.items():
+        allowed = ",".join(str(vlan) for vlan in sorted({*vlans, NO_VLAN}))
         commands += [
-            ["--may-exist", "add-port", bridge, name],
-            ["set", "Port", name, *access],
-            ["set", "Interface", name, "type=internal", f"mtu_request={mtu}"],
-        ]
-    if not mirrored:
-        mirror = ["name=wire", f"select_src_port=@up-{node}", f"select_dst_port=@up-{node}", f"output_port=@wire-{node}"]
-        commands += [
-            [f"--id=@up-{node}", "get", "Port", uplink],
-            [f"--id=@wire-{node}", "get", "Port", wire],
-            [f"--id=@mirror-{node}", "create", "Mirror", *mirror],
-            ["set", "Bridge", bridge, f"mirrors=@mirror-{node}"],
+            ["--may-exist", "add-port", NODE, name],
+            ["set", "Interface", name, "type=internal", f"mtu_request={LARGEST}"],
+            ["set", "Port", name, "vlan_mode=trunk", f"trunks=[{allowed}]", "tag=[]"],
         ]
     return commands
-
-
-def trunk_commands(node: str, vlans: Iterable[int]) -> list[Command]:
-    """The switch's end of a node's trunk, with its allowed VLANs."""
-    name = f"trunk-{node}"
-    allowed = ",".join(str(vlan) for vlan in sorted({*vlans, NO_VLAN}))
-    return [*_patch(NODE, name, f"uplink-{node}"), ["set", "Port", name, "vlan_mode=trunk", f"trunks=[{allowed}]"]]
-
-
-def switch_commands() -> list[Command]:
-    """The switch itself, with as few threads as it can run on."""
-    settings = ["n-handler-threads=1", "n-revalidator-threads=1", "stats-update-interval=60000"]
-    return [["set", "Open_vSwitch", ".", *(f"other_config:{setting}" for setting in settings)], *_bridge(NODE)]
-
-
-def surplus_commands(there: Rows, nodes: Iterable[str], ports: Iterable[str]) -> list[Command]:
-    """Take away what is neither a wanted node's nor a wanted port."""
-    names = list(nodes)
-    bridges = {NODE, *(bridge_name(node) for node in names)}
-    wanted = bridges | set(ports) | {f"{end}-{node}" for node in names for end in ("uplink", "trunk")}
-    gone = [["--if-exists", "del-br", name] for name in sorted(there.bridges - bridges)]
-    return gone + [["--if-exists", "del-port", name] for name in sorted(there.ports - wanted - there.bridges)]
-
-
-def _bridge(name: str) -> list[Command]:
-    settings = ["datapath_type=netdev", "rstp_enable=false", "mcast_snooping_enable=false"]
-    return [["--may-exist", "add-br", name], ["set", "Bridge", name, *settings, "other_config:mac-table-size=16384"]]
-
-
-def _patch(bridge: str, name: str, peer: str) -> list[Command]:
-    return [["--may-exist", "add-port", bridge, name], ["set", "Interface", name, "type=patch", f"options:peer={peer}"]]
 
 
 def _said(bed: str, argv: list[str], timeout: int) -> str:
     done = machine.run(bed, NODE, argv, timeout=timeout + 2)
     if done.returncode != 0:
         raise LabError(f"the switch refuses: {done.stderr.strip()}", remedy=f"python -m lab logs {NODE} ovs-vswitchd")
-    return done.stdout
+    return done.stdout.strip()
 
 
 def _plain(value: Any) -> Any:
