@@ -7,7 +7,10 @@ import io
 import sys
 from typing import Any
 
-from plumbline.bed import Bed, BedError, load
+from ruamel.yaml import YAML
+
+from plumbline.bed import Bed, BedError, load, schema
+from plumbline.bed.consistency import inconsistencies
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,8 +24,6 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("schema", help="the JSON Schema of a bed file")
     asked = parser.parse_args(arguments)
     if asked.command == "schema":
-        from plumbline.bed import schema
-
         sys.stdout.write(schema.text())
         return 0
     try:
@@ -38,8 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def show(bed: Bed) -> str:
     """A bed file in which nothing is left to expand; loading it gives the same bed."""
-    from ruamel.yaml import YAML
-
     yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = False, 120, False
     text = io.StringIO()
@@ -48,8 +47,6 @@ def show(bed: Bed) -> str:
 
 
 def _check(bed: Bed) -> int:
-    from plumbline.bed.consistency import inconsistencies
-
     found = list(inconsistencies(bed))
     for item in found:
         print(item, file=sys.stderr)

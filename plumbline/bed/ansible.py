@@ -22,7 +22,7 @@ VARIABLES = {
 }
 
 
-def nodes_of(tree: Tree, bed_file: Path, problems: list[Problem]) -> Tree:
+def nodes_of(tree: Tree, problems: list[Problem]) -> Tree:
     """`tree` with the hosts of its inventory (hosts: {ansible: path}) put under its own nodes."""
     hosts = tree.child("hosts")
     path = hosts.child("ansible") if hosts else None
@@ -88,12 +88,11 @@ def _fields(host: str, known: inventory.Inventory, problems: list[Problem]) -> T
 def _labels(item: Tree) -> Tree:
     """Labels as a mapping of texts, also where the inventory lists them as name=value."""
     found: dict[str, Tree] = {}
-    for name, value in item.items():
-        if isinstance(item.value, list):
-            name, _, text = str(value.value).partition("=")
-        else:
-            text = str(value.value).lower() if isinstance(value.value, bool) else str(value.value)
-        found[name] = Tree(text, value.spot, value.key)
+    for key, value in item.items():
+        text = str(value.value).lower() if isinstance(value.value, bool) else str(value.value)
+        name, _, part = text.partition("=")
+        in_list = isinstance(item.value, list)
+        found[name if in_list else key] = Tree(part if in_list else text, value.spot, value.key)
     return Tree(found, item.spot, item.key) if isinstance(item.value, dict | list) else item
 
 

@@ -35,7 +35,7 @@ class Kubernetes(Strict):
     dns: Address
     domain: str = "cluster.local"
     overlay: Overlay = Overlay()
-    zones: dict[str, Literal["personas"]] = {}
+    zones: dict[str, Literal["personas"]] = Field(default={})
     absent: tuple[Absent, ...] = ()
 
 

@@ -24,7 +24,7 @@ def load(path: Path | str) -> Bed:
     tree = _read(Path(path), problems, ())
     _check_version(tree)
     problems += literals(tree)
-    tree = nodes_of(tree, Path(path), problems)
+    tree = nodes_of(tree, problems)
     problems += dangling(tree)
     bed = None
     try:

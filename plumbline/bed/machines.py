@@ -68,7 +68,7 @@ class Node(Strict):
     trunk: Integers = Field(
         default=frozenset(), description="VLANs that the switch lets through to this node's data NIC"
     )
-    labels: Labels = {}
+    labels: Labels = Field(default={})
     also: tuple[Interface, ...] = Field(default=(), description="further addresses, on the loopback")
     macs: dict[str, Mac] = Field(default={}, description="hardware addresses by interface, such as eth1")
     user: str | None = Field(default=None, description="login name, where it is not that of access.ssh")
@@ -91,7 +91,7 @@ class Network(Strict):
     mtu: Mtu = 1500
     dscp: Literal["AF41", "CS0"] | None = Field(default=None, description="the class that must survive the path")
     gateway: Name | None = Field(default=None, description="the node that routes for this network")
-    addresses: dict[Name, Address] = {}
+    addresses: dict[Name, Address] = Field(default={})
     pool: Range | None = Field(default=None, description="addresses that pods are given")
     dhcp: Dhcp | None = None
 
@@ -101,7 +101,7 @@ class HostProfile(Strict):
 
     on: Labels = Field(default={}, description="labels of the nodes; empty: every Kubernetes node")
     source: str
-    sysctls: dict[str, Whole | str] = {}
+    sysctls: dict[str, Whole | str] = Field(default={})
     swap: bool | None = None
     modules: tuple[str, ...] = ()
     services: tuple[str, ...] = ()

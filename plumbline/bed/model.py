@@ -106,14 +106,14 @@ class Bed(Strict):
     not_applicable: tuple[NotApplicable, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     kubernetes: Kubernetes | None = None
-    attachments: dict[Name, Attachment] = {}
-    workloads: dict[Name, Workload] = {}
-    personas: dict[Name, Persona] = {}
-    authorities: dict[Name, Authority] = {}
-    certificates: dict[Name, Certificate] = {}
-    secrets: dict[Name, Secret] = {}
+    attachments: dict[Name, Attachment] = Field(default={})
+    workloads: dict[Name, Workload] = Field(default={})
+    personas: dict[Name, Persona] = Field(default={})
+    authorities: dict[Name, Authority] = Field(default={})
+    certificates: dict[Name, Certificate] = Field(default={})
+    secrets: dict[Name, Secret] = Field(default={})
     same_secret: tuple[SameSecret, ...] = ()
-    storage: dict[Name, Storage] = {}
+    storage: dict[Name, Storage] = Field(default={})
     ngfw: Ngfw | None = None
     flows: tuple[Flow, ...] = ()
     services: Services = Services()

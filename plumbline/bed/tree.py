@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +129,20 @@ def _syntax(error: MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(Spot(file, mark.line + 1, mark.column + 1), found=f"not YAML: {said}")
 
 
+def _whole(text: str) -> int:
+    digits = text.replace("_", "")
+    return int(digits, 0) if digits.lstrip("+-")[:2].lower() in ("0o", "0x", "0b") else int(digits)
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": _whole,
+    "float": lambda text: float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan")),
+    **dict.fromkeys(("str", "timestamp", "merge", "value"), str),  # a date stays the text that it is
+}
+
+
 class _Builder:
     """Turns composed nodes into trees; holds the file name and the budget of values."""
 
@@ -167,21 +181,11 @@ class _Builder:
 
     def scalar(self, node: Node, spot: Spot) -> Any:
         text, tag = str(node.value), str(node.tag).removeprefix(_TAG)
-        try:
-            match tag:
-                case "null":
-                    return None
-                case "bool":
-                    return text.lower() == "true"
-                case "int":
-                    digits = text.replace("_", "")
-                    return int(digits, 0) if digits.lstrip("+-")[:2].lower() in ("0o", "0x", "0b") else int(digits)
-                case "float":
-                    return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-                case "str" | "timestamp" | "merge" | "value":
-                    return text
-        except ValueError:
-            return text
+        if tag in _SCALARS:
+            try:
+                return _SCALARS[tag](text)
+            except ValueError:
+                return text
         if not self.foreign:
             self.problems.append(Problem(spot, found=f"the tag {node.tag}", hint="a bed file has no tags"))
         return None

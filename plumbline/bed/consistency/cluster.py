@@ -11,7 +11,7 @@ from plumbline.bed.types import Labels
 
 def role_without_node(bed: Bed) -> Iterator[Inconsistency]:
     """Whatever is pinned by labels has a node that carries them."""
-    for subject, path, labels in _selectors(bed):
+    for subject, path, labels in selectors(bed):
         if labels is not None and not bed.selected(labels):
             written = ", ".join(f"{name}={value}" for name, value in labels.items()) or "any Kubernetes node"
             yield Inconsistency(
@@ -129,7 +129,8 @@ def node_without_way_in(bed: Bed) -> Iterator[Inconsistency]:
             )
 
 
-def _selectors(bed: Bed) -> Iterator[tuple[str, str, Labels | None]]:
+def selectors(bed: Bed) -> Iterator[tuple[str, str, Labels | None]]:
+    """Subject, path and labels of whatever chooses nodes by labels."""
     for name, workload in bed.workloads.items():
         yield f"workload:{name}", f"workloads.{name}.on", workload.on
     for name, storage in bed.storage.items():
