@@ -12,7 +12,7 @@ Kind = Literal["expired", "not-yet-valid", "self-signed", "wrong-name"]
 
 
 def bad_origin(kind: Kind, name: str, authority: Pair) -> KeyPair:
-    """A certificate for an origin reached as `name`, bad in this way; all but the self-signed are signed by `authority`."""
+    """A certificate for an origin reached as `name`, bad in this way; `authority` signs all but the self-signed."""
     now = dt.datetime.now(dt.UTC)
     day = dt.timedelta(days=1)
     first, last = {"expired": (now - 30 * day, now - day), "not-yet-valid": (now + 365 * day, now + 395 * day)}.get(

@@ -58,7 +58,7 @@ def interface(vlan: int) -> str:
 
 
 def policy(bed: Bed) -> Policy:
-    """The policy of the bed's firewall. Raises ValueError where the bed file declares none, or a flow between nothing."""
+    """The policy of the bed's firewall. ValueError where the bed file has none, or a flow names nothing."""
     if bed.ngfw is None:
         raise ValueError("the bed file declares no ngfw")
     node = bed.ngfw.node

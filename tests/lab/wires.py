@@ -50,11 +50,14 @@ class Wires:
 
     @contextmanager
     def background(self, role: str, argv: list[str], ready: Callable[[], bool], limit: float = 10) -> Iterator[None]:
-        """A program that runs in a namespace for as long as the context lasts; its output goes to a file of `folder`."""
+        """A program that runs in a namespace while the context lasts; its output goes to a file of `folder`."""
         output = self.folder / f"{role}.{Path(argv[0]).name}.out"
-        with output.open("wb") as out, subprocess.Popen(
-            ["ip", "netns", "exec", self.name(role), *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out
-        ) as process:
+        with (
+            output.open("wb") as out,
+            subprocess.Popen(
+                ["ip", "netns", "exec", self.name(role), *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            ) as process,
+        ):
             try:
                 until(lambda: process.poll() is not None or ready(), limit, f"{argv} is not ready: see {output}")
                 assert process.poll() is None, output.read_text()
@@ -75,7 +78,8 @@ def wires(folder: Path, hub: str, spokes: Mapping[str, tuple[str, str, str]], mt
             sh("ip", "-n", made.name(role), "link", "set", "lo", "up")
         for role, (port, hub_address, address) in spokes.items():
             ends = ((made.name(hub), port, hub_address), (made.name(role), "net1", address))
-            sh("ip", "link", "add", port, "netns", ends[0][0], "type", "veth", "peer", "name", "net1", "netns", ends[1][0])
+            peer = ("peer", "name", "net1", "netns", made.name(role))
+            sh("ip", "link", "add", port, "netns", made.name(hub), "type", "veth", *peer)
             for namespace, link, own in ends:
                 sh("ip", "-n", namespace, "address", "add", own, "dev", link)
                 sh("ip", "-n", namespace, "link", "set", link, "mtu", str(mtu), "up")
