@@ -1,6 +1,7 @@
 """What a check is: a short function, and what stands beside it.
 
-The decorators only attach data to the function; the pytest plugin `fixtures.checks` turns it into parameters, markers and outcomes.
+The decorators only attach data to the function; the pytest plugin `fixtures.checks` makes parameters, markers and
+outcomes of it.
 
     @check("network.gateway-answers", severity="critical", kind="active",
            remedy="on {node}: ip -br link show eth1; on the switch: allow the VLAN on the trunk",
@@ -56,8 +57,8 @@ class Check:
 class Case:
     """One thing of the bed that a check is about.
 
-    `id` is what a reader sees in brackets, `subject` names the thing as kind:name, `value` is what the check is given, `needs` are
-    the subjects that it stands on, and `declared` is the place in the bed file that says so.
+    `id` is what a reader sees in brackets, `subject` names the thing as kind:name, `value` is what the check is given,
+    `needs` are the subjects that it stands on, and `declared` is the place in the bed file that says so.
     """
 
     id: str
@@ -90,8 +91,9 @@ def check(
 ) -> Callable[[Function], Function]:
     """Makes a test function a check.
 
-    `id` is layer.name. In `remedy` and `consequence`, {subject}, {name} and {node} stand for the subject, its name and the node in it.
-    `subject` is for a check without `for_each`. Raises ValueError on an id, severity or kind that no one could select.
+    `id` is layer.name. In `remedy` and `consequence`, {subject} and {name} stand for the subject and its name, {node} and
+    {item} for what is before and after the slash in the name: sysctl -w {item} on {node}. `subject` is for a check without
+    `for_each`. Raises ValueError on an id, severity or kind that no one could select.
     """
     if not _ID.fullmatch(id):
         raise ValueError(f"check id {id!r}: layer.name in small letters, digits and dashes was expected")
@@ -128,9 +130,13 @@ def loops_of(function: object) -> tuple[Loop, ...]:
 
 
 def fill(text: str, subject: str) -> str:
-    """A remedy or consequence with {subject}, {name} and {node} replaced; other braces stay as they are."""
+    """A remedy or consequence with {subject}, {name}, {node} and {item} replaced; other braces stay as they are."""
     name = subject.partition(":")[2] or subject
-    return text.replace("{subject}", subject).replace("{name}", name).replace("{node}", name.partition("/")[0])
+    node, _, item = name.partition("/")
+    words = {"{subject}": subject, "{name}": name, "{node}": node, "{item}": item or node}
+    for placeholder, word in words.items():
+        text = text.replace(placeholder, word)
+    return text
 
 
 class Found(str):
@@ -159,5 +165,5 @@ def forget() -> None:
 
 
 def last_found() -> Found | None:
-    """What the check that runs now said with `found`, or None: pytest's assertion rewriting keeps only the text of a message."""
+    """What the check that runs now said with `found`, or None: an assertion keeps only the text of its message."""
     return _last[0] if _last else None

@@ -24,30 +24,41 @@ class Held(Exception):
 
 @contextmanager
 def hold(bed: str, *, alone: bool = False, timeout: float = 10.0, purpose: str = "gate") -> Iterator[None]:
-    """Holds a bed, shared or alone, until the block ends or the process dies; waits `timeout` seconds, then raises Held.
+    """Holds a bed, shared or alone, until the block or the process ends; waits `timeout` seconds, then raises Held.
 
     The kernel lets go of the lock with the process, so that a killed run leaves nothing to clean up.
     """
     file = hold_file(bed)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + timeout
+    while (descriptor := _take(file, alone)) is None:
+        if time.monotonic() >= deadline:
+            raise Held(f"the bed is held by another run: {_holder(file)}")
+        time.sleep(_POLL)
     try:
-        _take(descriptor, alone, time.monotonic() + timeout, file)
         _sign(descriptor, alone, purpose)
         yield
     finally:
-        os.close(descriptor)
+        _let_go(descriptor, file)
 
 
-def _take(descriptor: int, alone: bool, deadline: float, file: Path) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise Held(f"the bed is held by another run: {_holder(file)}") from None
-            time.sleep(_POLL)
+def _take(file: Path, alone: bool) -> int | None:
+    """The locked file, or None where somebody has it, or has just removed it."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with suppress(BlockingIOError, FileNotFoundError):
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.stat(file)):
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _let_go(descriptor: int, file: Path) -> None:
+    """The last to leave removes the file; it may only do so while nobody else has it."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.unlink()
+    os.close(descriptor)
 
 
 def _sign(descriptor: int, alone: bool, purpose: str) -> None:

@@ -17,7 +17,7 @@ def path_of(name: str) -> Path:
 
 
 def enter(name: str) -> None:
-    """Moves this thread, and all that it starts from now on, into a network namespace; BedUnreachable where there is none.
+    """Moves this thread, and all that it starts from now on, into a network namespace; BedUnreachable if it cannot.
 
     Call it before any packet is sent: outside of the namespace the bed's addresses may be somebody else's.
     """

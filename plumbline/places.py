@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
 def runtime(bed: str) -> Path:
-    """The folder of a bed's runtime state, not made: /run/plumbline/<bed>, or a folder of the user's own where they are not root."""
+    """The folder of a bed's runtime state, not made here: /run/plumbline/<bed>, or the user's own if not root."""
     return _root() / bed
 
 
 def hold_file(bed: str) -> Path:
-    """The file that is locked by whoever uses the bed; it stands beside the runtime folder, which comes and goes with the lab."""
+    """The file that whoever uses the bed locks; it is beside the runtime folder, which comes and goes with the lab."""
     return _root() / f"{bed}.hold"
 
 
@@ -31,6 +32,14 @@ def new_run(bed: str) -> Path:
     return run
 
 
+def end_run(run: Path) -> None:
+    """Removes the folder of a run, and those above it that are empty now."""
+    shutil.rmtree(run, ignore_errors=True)
+    with suppress(OSError):
+        run.parent.rmdir()
+        run.parent.parent.rmdir()
+
+
 def _root() -> Path:
     if os.geteuid() == 0:
         return Path("/run/plumbline")
@@ -39,7 +48,7 @@ def _root() -> Path:
 
 
 def _private(folder: Path) -> None:
-    """Makes a folder and its parents; nobody else may look in. Raises PermissionError where someone else made one of them before."""
+    """Makes a folder and its parents, for the owner alone; PermissionError where they are somebody else's."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if _root().stat().st_uid != os.geteuid():
         raise PermissionError(f"{_root()} belongs to another user")

@@ -1,4 +1,4 @@
-"""Keeps secrets out of what is written: values that the bed file takes from elsewhere, and what looks like a secret anyway."""
+"""Keeps secrets out of what is written: values that the bed file takes from elsewhere, and what looks like one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOOKS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
     r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
-    r"|(?i:(?:password|passwd|token|secret|api_?key)\s*[=:]\s*)[\"']?[^\s\"',;]{4,}"
+    r"|(?i:(?:password|passwd|token|client_secret|api_?key)\s*[=:]\s*)[\"']?[^\s\"',;]{4,}"
 )
 
 

@@ -1,4 +1,4 @@
-"""What a bed file says about single checks: that one cannot be shown on this bed, or that its failure is accepted for a while."""
+"""What a bed file says about single checks: that it cannot be shown, or that its failure is accepted for a while."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def not_applicable(bed: Bed, check: str, subject: str) -> str:
 
 
 def waiver_for(bed: Bed, result: Result, today: date) -> Result:
-    """The result as waivers leave it: a red check is waived until the waiver's last day; after that it has failed, and says why."""
+    """The result as waivers leave it: a red check is waived until the waiver's last day; after that it has failed."""
     if result.outcome not in ("failed", "unknown"):
         return result
     for index, waiver in enumerate(bed.waivers):

@@ -21,8 +21,8 @@ def junit_xml(run: Run) -> str:
         "skipped": str(counts.waived + counts.not_applicable),
         "time": f"{run.seconds:.3f}",
     }
-    root = ElementTree.Element("testsuites", name="plumbline", **numbers)
-    suite = ElementTree.SubElement(root, "testsuite", name=run.bed, timestamp=run.started, **numbers)
+    root = ElementTree.Element("testsuites", {"name": "plumbline", **numbers})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": run.bed, "timestamp": run.started, **numbers})
     for result in run.results:
         _case(suite, result)
     ElementTree.indent(root, " ")

@@ -27,7 +27,8 @@ def _lines(run: Run) -> Iterator[str]:
     yield from _head("plumbline_check_red", "1 for each check that failed or is unknown")
     red = {(r.id, r.subject, r.severity, r.outcome) for r in run.results if r.outcome in ("failed", "unknown")}
     for check, subject, severity, outcome in sorted(red):
-        yield f"plumbline_check_red{_labels(bed=run.bed, check=check, subject=subject, severity=severity, outcome=outcome)} 1"
+        labels = _labels(bed=run.bed, check=check, subject=subject, severity=severity, outcome=outcome)
+        yield f"plumbline_check_red{labels} 1"
     yield from _head("plumbline_run_seconds", "how long the last run took")
     yield f"plumbline_run_seconds{_labels(bed=run.bed)} {run.seconds:g}"
     yield from _head("plumbline_run_timestamp_seconds", "when the last run started")

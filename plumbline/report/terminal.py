@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from plumbline.report.words import SYMBOLS
 from plumbline.verdict import Finding, Run, fold, layers
@@ -21,10 +26,6 @@ SHOWN_SUBJECTS = 4
 
 def print_run(run: Run, out: TextIO, *, colour: bool, width: int) -> None:
     """Prints the layers and the findings of a run."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     console = Console(file=out, force_terminal=colour, no_color=not colour, width=width, highlight=False)
     table = Table("layer", box=None, pad_edge=False, header_style="dim")
     for outcome in OUTCOMES[::-1]:
@@ -39,36 +40,33 @@ def print_run(run: Run, out: TextIO, *, colour: bool, width: int) -> None:
     findings = fold(run.results)
     for number, finding in enumerate(findings[:SHOWN_FINDINGS], start=1):
         console.print()
-        _print_finding(console.print, Text, number, finding)
+        for text in _lines(number, finding):
+            console.print(text, soft_wrap=True)
     if len(findings) > SHOWN_FINDINGS:
         console.print(f"\n… and {len(findings) - SHOWN_FINDINGS} more findings, all of them in the report")
 
 
-def _print_finding(say: object, text: object, number: int, finding: Finding) -> None:
+def _lines(number: int, finding: Finding) -> Iterator[Text]:
     first = finding.first
-    line = text(f"{number}. {SYMBOLS[first.outcome]} {first.outcome}, {finding.severity}: ", COLOURS[first.outcome])  # type: ignore[operator]
-    line.append(f"{first.title}  ", "bold")
-    line.append(first.id, "dim")
-    say(line)  # type: ignore[operator]
+    said = f"{number}. {SYMBOLS[first.outcome]} {first.outcome}, {finding.severity}: "
+    yield Text.assemble((said, COLOURS[first.outcome]), (first.title, "bold"), (f"  {first.id}", "dim"))
     for result in finding.roots[:SHOWN_SUBJECTS]:
-        _say_pair(say, text, result.subject, result.found)
+        wanted = "" if finding.alike or not result.expected else f"; expected {result.expected}"
+        yield _pair(result.subject, result.found + wanted)
     if len(finding.roots) > SHOWN_SUBJECTS:
-        _say_pair(say, text, "", f"… and {len(finding.roots) - SHOWN_SUBJECTS} more like it")
-    pairs = {
-        "expected": first.expected,
-        "because of": first.cause,
-        "what follows": first.consequence,
-        "remedy": first.remedy,
-    }
-    for name, value in pairs.items():
-        if value:
-            _say_pair(say, text, name, value)
+        yield _pair("", f"… and {len(finding.roots) - SHOWN_SUBJECTS} more like it")
+    if finding.alike and first.expected:
+        yield _pair("expected", first.expected)
+    if first.cause not in ("", first.subject):
+        yield _pair("because of", first.cause)
+    if first.consequence:
+        yield _pair("what follows", first.consequence)
+    if first.remedy:
+        yield _pair("remedy", first.remedy + ("" if finding.alike else "   (and so for the others)"))
     if finding.consequences:
-        touched = sorted({r.layer for r in finding.consequences})
-        _say_pair(say, text, "also red", f"{len(finding.consequences)} checks that stand on it ({', '.join(touched)})")
+        touched = ", ".join(sorted({r.layer for r in finding.consequences}))
+        yield _pair("also red", f"{len(finding.consequences)} checks that stand on it ({touched})")
 
 
-def _say_pair(say: object, text: object, name: str, value: str) -> None:
-    line = text(f"   {name:<14} ", "dim")  # type: ignore[operator]
-    line.append(value, "default")
-    say(line, soft_wrap=True)  # type: ignore[operator]
+def _pair(name: str, value: str) -> Text:
+    return Text.assemble((f"   {name:<14} ", "dim"), value)

@@ -1,7 +1,8 @@
 """Folding: twenty red checks with one cause are one finding.
 
-A check has failed *because* of another when the other's subject is among the things that it stands on, directly or through others.
-An unknown check that names a cause follows from whatever is known about that subject. Roots are what nothing else explains.
+A check has failed *because* of another when the other's subject is among the things that it stands on, directly or
+through others. An unknown check that names a cause follows from whatever is known about that subject. Roots are what
+nothing else explains.
 """
 
 from __future__ import annotations
@@ -27,13 +28,18 @@ class Finding:
         return self.roots[0]
 
     @property
+    def alike(self) -> bool:
+        """Whether what was expected and what to do is the same for all its roots."""
+        return len({(r.expected, r.remedy) for r in self.roots}) == 1
+
+    @property
     def severity(self) -> str:
         """The worst severity in it: a dead link is as bad as the worst thing that hangs on it."""
         return min((r.severity for r in (*self.roots, *self.consequences)), key=_severity)
 
 
 def fold(results: Sequence[Result]) -> list[Finding]:
-    """The findings of a run: failed before unknown, then by severity, then by how much follows, then from the ground up."""
+    """The findings of a run: failed before unknown, then by severity, by how much follows, and from the ground up."""
     red = [r for r in results if r.outcome in ("failed", "unknown")]
     roots = _roots(red)
     groups: dict[tuple[str, ...], list[Result]] = {}
@@ -84,7 +90,7 @@ def _beneath(result: Result, edges: Mapping[str, Sequence[str]]) -> frozenset[st
 
 
 def _root(result: Result, beneath: Mapping[str, frozenset[str]], about: Mapping[str, Sequence[Result]]) -> Result:
-    """Goes down while something lies beneath; failed things explain better than unknown ones, deeper ones better than shallow."""
+    """Goes down while something red lies beneath; failed explains better than unknown, and deep better than near."""
     seen = {result.nodeid}
     while True:
         below = [
@@ -100,7 +106,7 @@ def _root(result: Result, beneath: Mapping[str, frozenset[str]], about: Mapping[
 
 
 def _mutual(candidate: Result, result: Result, beneath: Mapping[str, frozenset[str]]) -> bool:
-    """Two things that stand on each other, or two open questions about one thing, do not explain one another: the first does."""
+    """Of two things that stand on each other, or two open questions about one, the first explains the second."""
     if candidate.subject == result.subject:
         return candidate.outcome == "unknown" and (result.outcome == "failed" or candidate.nodeid > result.nodeid)
     return result.subject in beneath[candidate.nodeid] and candidate.nodeid > result.nodeid

@@ -11,7 +11,7 @@ LAYER_ORDER = ("gate", *LAYERS)
 
 
 def verdict(results: Sequence[Result]) -> Verdict:
-    """No-go if a check failed; unknown if one could not be answered, or none was: nothing is true that nobody looked at."""
+    """No-go if a check failed; unknown if one could not be answered, or none ran: nobody looked, nobody knows."""
     counts = count(results)
     if counts.failed:
         return "no-go"

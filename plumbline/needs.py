@@ -1,0 +1,176 @@
+"""What stands on what in a bed: the graph along which twenty red checks fold into one cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from plumbline.bed import Bed
+from plumbline.bed.model import Workload
+
+Edges = dict[str, tuple[str, ...]]
+PROFILE_VALUES = ("swap", "transparent_hugepages", "cpu_governor", "clock_offset")
+_API = "kubernetes:api"
+
+
+def needs(bed: Bed, subject: str) -> tuple[str, ...]:
+    """Everything that a subject stands on, directly or through others, nearest first; nothing where it is unknown."""
+    edges = graph(bed)
+    seen: dict[str, None] = {}
+    waiting = list(edges.get(subject, ()))
+    while waiting:
+        under = waiting.pop(0)
+        if under not in seen and under != subject:
+            seen[under] = None
+            waiting.extend(edges.get(under, ()))
+    return tuple(seen)
+
+
+def graph(bed: Bed) -> Edges:
+    """For each subject of the bed, the subjects directly beneath it."""
+    return _graph(_Same(bed))
+
+
+class _Same:
+    """A bed as a key; it is compared by identity, since comparing two beds would cost more than the graph."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.bed is self.bed
+
+    def __hash__(self) -> int:
+        return id(self.bed)
+
+
+@lru_cache(maxsize=4)
+def _graph(same: _Same) -> Edges:
+    bed = same.bed
+    edges: dict[str, list[str]] = {}
+    for parts in (_nodes(bed), _networks(bed), _kubernetes(bed), _workloads(bed), _certificates(bed), _data_plane(bed)):
+        for subject, under in parts:
+            edges.setdefault(subject, []).extend(under)
+    return {subject: tuple(dict.fromkeys(under)) for subject, under in edges.items()}
+
+
+Parts = Iterator[tuple[str, list[str]]]
+
+
+def ports_of(bed: Bed, network: str) -> list[str]:
+    """The ports by which nodes are on a VLAN, as subjects."""
+    vlan = bed.networks[network].vlan
+    return [f"port:{name}/{network}" for name, node in bed.nodes.items() if vlan is not None and vlan in node.trunk]
+
+
+def _nodes(bed: Bed) -> Parts:
+    for name, node in bed.nodes.items():
+        yield f"node:{name}", []
+        if node.trunk:
+            yield f"link:{name}/eth1", [f"node:{name}"]
+        for key in node.labels:
+            yield f"label:{name}/{key}", [_API]
+        if node.kubernetes:
+            yield f"kubelet:{name}", [f"node:{name}"]
+    for profile in bed.host:
+        for name in bed.selected(profile.on):
+            for unit in profile.services:
+                yield f"unit:{name}/{unit}", [f"node:{name}"]
+                yield f"kubelet:{name}", [f"unit:{name}/{unit}"]
+            for setting in (*profile.sysctls, *profile.modules, *PROFILE_VALUES):
+                yield f"setting:{name}/{setting}", [f"node:{name}"]
+
+
+def _networks(bed: Bed) -> Parts:
+    for name, network in bed.vlans.items():
+        yield f"vlan:{name}", []
+        for port in ports_of(bed, name):
+            node = port.removeprefix("port:").partition("/")[0]
+            yield port, [f"link:{node}/eth1", f"vlan:{name}"]
+        if network.gateway:
+            yield f"gateway:{name}", [f"port:{network.gateway}/{name}"]
+
+
+def _kubernetes(bed: Bed) -> Parts:
+    control = [f"node:{n}" for n, node in bed.kubernetes_nodes.items() if node.kubernetes == "control-plane"]
+    if bed.kubernetes:
+        yield _API, control
+    for name, secret in bed.secrets.items():
+        yield f"secret:{secret.namespace}/{name}", [_API]
+    for name, storage in bed.storage.items():
+        server = [f"workload:{storage.nfs.server}"] if storage.nfs else []
+        yield f"storage:{name}", [_API, *server]
+
+
+def _workloads(bed: Bed) -> Parts:
+    for name, workload in bed.workloads.items():
+        yield f"workload:{name}", [_API, *_beneath(bed, workload)]
+    for name, attachment in bed.attachments.items():
+        nodes = {n for w in bed.workloads.values() if w.attach == name for n in bed.selected(w.on)}
+        ports = [p for p in ports_of(bed, attachment.network) if p.removeprefix("port:").partition("/")[0] in nodes]
+        yield f"attachment:{name}", [f"vlan:{attachment.network}", *ports]
+
+
+def _beneath(bed: Bed, workload: Workload) -> Iterator[str]:
+    if workload.on:
+        nodes = bed.selected(workload.on)
+        yield from (f"label:{node}/{key}" for node in nodes for key in workload.on)
+        yield from (f"kubelet:{node}" for node in nodes)
+    if workload.attach:
+        yield f"attachment:{workload.attach}"
+    yield from (f"secret:{workload.namespace}/{secret}" for secret in workload.secrets)
+    if workload.certificate:
+        yield f"certificate:{workload.certificate}"
+    if workload.storage:
+        yield f"storage:{workload.storage}"
+
+
+def _certificates(bed: Bed) -> Parts:
+    issuers = [f"workload:{n}" for n, w in bed.workloads.items() if w.program == "cert-manager"]
+    for name, authority in bed.authorities.items():
+        yield f"authority:{name}", [_API] if authority.secret else []
+    for name, certificate in bed.certificates.items():
+        yield f"certificate:{name}", [_API, f"authority:{certificate.authority}", *issuers]
+
+
+def _data_plane(bed: Bed) -> Parts:
+    for name, persona in bed.personas.items():
+        yield f"persona:{name}", [f"workload:{persona.workload}"]
+    if bed.ngfw:
+        yield "ngfw:ngfw", [f"node:{bed.ngfw.node}", f"authority:{bed.ngfw.authority}"]
+    for flow in bed.flows:
+        for source, target in endpoints(bed, flow.from_, flow.to):
+            gateways = [
+                f"gateway:{n}"
+                for n in (network_of(bed, source), network_of(bed, target))
+                if n and bed.networks[n].gateway
+            ]
+            through = ["ngfw:ngfw"] if bed.ngfw and flow.through == bed.ngfw.node else []
+            yield f"flow:{source}>{target}", [_thing(bed, source), _thing(bed, target), *gateways, *through]
+    if bed.services.dns:
+        servers = [f"workload:{n}" for n, w in bed.workloads.items() if w.program == "coredns"]
+        yield "service:dns", [*servers, f"workload:{bed.services.dns.from_}"]
+    if bed.services.prometheus:
+        yield "service:prometheus", [f"workload:{bed.services.prometheus.workload}"]
+
+
+def endpoints(bed: Bed, source: str, target: str) -> list[tuple[str, str]]:
+    """A flow written out: to all personas is to each; between personas is from each to the next, which shows a leak."""
+    personas = list(bed.personas)
+    if source == target == "personas":
+        return list(zip(personas, personas[1:] + personas[:1], strict=True)) if len(personas) > 1 else []
+    sources = personas if source == "personas" else [source]
+    targets = personas if target == "personas" else [target]
+    return [(s, t) for s in sources for t in targets]
+
+
+def network_of(bed: Bed, endpoint: str) -> str:
+    """The network of the data plane that a workload or persona is on; empty where it is on none."""
+    if endpoint in bed.personas:
+        return bed.personas[endpoint].network
+    attach = bed.workloads[endpoint].attach
+    return bed.attachments[attach].network if attach else ""
+
+
+def _thing(bed: Bed, endpoint: str) -> str:
+    return f"persona:{endpoint}" if endpoint in bed.personas else f"workload:{endpoint}"
