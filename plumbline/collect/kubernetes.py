@@ -1,14 +1,19 @@
-"""What the API server says: lists, trimmed to what checks need, and the secrets and configmaps that the bed file names."""
+"""What the API server says: lists, trimmed to what checks need, and the secrets and configmaps that the bed names."""
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from plumbline import x509
 from plumbline.bed import Bed
 from plumbline.collect import trim
 from plumbline.collect.access import Access
@@ -58,10 +63,10 @@ def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
 
     try:
         get, client = _client(access)
-    except Exception as error:  # noqa: BLE001: whatever a kubeconfig can be wrong in, it is one finding
+    except Exception as error:  # whatever a kubeconfig can be wrong in, it is one finding
         where = access.kubeconfig or "the default kubeconfig"
         return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
     try:
         version = get("/version")
@@ -79,13 +84,15 @@ def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
 
 
 def _client(access: Access) -> tuple[Get, Any]:
-    from kubernetes import client, config
+    from kubernetes import client, config  # noqa: PLC0415: it is slow to import, and SSH is under way meanwhile
 
     configuration = client.Configuration()
     if access.kubeconfig and not access.kubeconfig.is_file():
         raise FileNotFoundError(f"{access.kubeconfig} does not exist")
     file = str(access.kubeconfig) if access.kubeconfig else None
-    config.load_kube_config(file, access.context, client_configuration=configuration, persist_config=False)
+    config.load_kube_config(  # type: ignore[no-untyped-call]
+        file, access.context, client_configuration=configuration, persist_config=False
+    )
     configuration.connection_pool_maxsize = _THREADS
     configuration.retries = False
     api = client.ApiClient(configuration)
@@ -93,7 +100,8 @@ def _client(access: Access) -> tuple[Get, Any]:
     def get(path: str) -> Any:
         url = f"{configuration.host}{path}"
         headers = {"Accept": "application/json", "User-Agent": "plumbline"}
-        api.update_params_for_auth(headers, [], ["BearerToken"])
+        if token := configuration.auth_settings().get("BearerToken"):
+            headers["Authorization"] = str(token["value"])
         answer = api.rest_client.pool_manager.request(
             "GET", url, headers=headers, timeout=_timeout(), retries=False, redirect=False
         )
@@ -105,7 +113,7 @@ def _client(access: Access) -> tuple[Get, Any]:
 
 
 def _timeout() -> Any:
-    from urllib3 import Timeout
+    from urllib3 import Timeout  # noqa: PLC0415
 
     return Timeout(connect=_CONNECT_S, read=_READ_S)
 
@@ -121,7 +129,7 @@ def _gather(bed: Bed, get: Get, private: dict[str, str]) -> dict[str, Any]:
         key = f"{namespace}/{name}"
         jobs["secrets", key] = (
             f"/api/v1/namespaces/{namespace}/secrets/{name}",
-            lambda data, name=name: trim.secret(data, salt, community, private),
+            partial(trim.secret, key=salt, community=community, private=private),
         )
     for namespace, name in named_configmaps(bed):
         jobs["configmaps", f"{namespace}/{name}"] = (
@@ -188,12 +196,6 @@ def _expired(kubeconfig: Path | None, status: int) -> str:
     """What is wrong with the credentials, where that can be seen from here."""
     if status != 401 or kubeconfig is None:
         return ""
-    import base64
-
-    from ruamel.yaml import YAML
-
-    from plumbline import x509
-
     try:
         users = YAML(typ="safe", pure=True).load(kubeconfig)["users"]
         data = users[0]["user"].get("client-certificate-data")

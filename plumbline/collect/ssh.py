@@ -6,7 +6,6 @@ import os
 import secrets
 import selectors
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -115,11 +114,7 @@ class Ssh:
         ) as errors:  # a pipe would stay open for as long as the connection is shared
             try:
                 process = subprocess.Popen(
-                    self._command(login),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    start_new_session=True,
+                    self._command(login), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
                 )
             except OSError as error:
                 return (
@@ -130,23 +125,24 @@ class Ssh:
             with process:
                 output, ended = _exchange(process, text, time.monotonic() + deadline)
                 if not ended:
-                    with suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
+                    process.kill()
             errors.seek(0)
             said = " ".join(errors.read(4096).decode("utf-8", "replace").split())[-300:]
         if not ended:
-            why = "answered without end" if len(output) > _MOST_OUTPUT else f"no answer within {deadline:.1f} s"
-            return "rubbish" if len(output) > _MOST_OUTPUT else "timeout", f"{login.node}: {why} {said}".strip(), b""
+            if len(output) > _MOST_OUTPUT:
+                return "rubbish", f"{login.node}: it answered without end", b""
+            return "timeout", f"{login.node}: no answer within {deadline:.1f} s {said}".strip(), b""
         if process.returncode == 255:
             lower = said.lower()
-            outcome = next((o for words, o in _FAILURES if words in lower), "unreachable")
+            outcome: Outcome = next((o for words, o in _FAILURES if words in lower), "unreachable")
             return outcome, f"{login.node}: {said or 'the connection was closed'}", output
         return "ok", said or (f"exit code {process.returncode}" if process.returncode else None), output
 
 
 def _exchange(process: subprocess.Popen[bytes], text: bytes, end: float) -> tuple[bytes, bool]:
     """Sends the text and reads until the process ends; the second value says whether it ended in time."""
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     output, left = bytearray(), memoryview(text)
     os.set_blocking(process.stdin.fileno(), False)
     with selectors.DefaultSelector() as selector:

@@ -1,4 +1,4 @@
-"""Objects of Kubernetes cut down to what checks read; a secret's values become digests that only compare within a run."""
+"""Objects of Kubernetes cut down to what checks read; of a secret's values only digests, which compare within a run."""
 
 from __future__ import annotations
 

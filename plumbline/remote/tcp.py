@@ -1,6 +1,6 @@
 """`tcp`: does a port take connections.
 
-args: address, port, interface, source, read=0 (bytes of a greeting to wait for), send (text to be sent first).
+args: address, port, interface, source, read=0 (bytes of a greeting to wait for), send (Latin-1, to be sent first).
 facts: connect_ms, local, greeting.
 """
 
@@ -21,7 +21,7 @@ def probe(probe: Probe) -> Answer:
             facts["connect_ms"] = round(1000 * (time.monotonic() - started), 2)
             facts["local"] = sock.getsockname()[0]
             if probe.args.get("send"):
-                sock.sendall(str(probe.args["send"]).encode())
+                sock.sendall(str(probe.args["send"]).encode("latin-1"))
             if probe.args.get("read"):
                 sock.settimeout(deadline.left())
                 facts["greeting"] = sock.recv(min(4096, int(probe.args["read"]))).decode("latin-1")

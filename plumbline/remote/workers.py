@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from plumbline.remote import arp, capture, dns, http_get, netns, ping, quic, snmp, tcp, tls
 from plumbline.remote.pods import Pod
-from plumbline.remote.types import ERROR, TIMEOUT, UNREACHABLE, Answer, Json, Probe, failure
+from plumbline.remote.types import ERROR, TIMEOUT, Answer, Json, Probe, failure
 
 _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "arp": arp.probe,
@@ -28,7 +28,7 @@ _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "tls": tls.probe,
 }
 _WORKING = frozenset({"tls", "http"})  # these need a processor; the others only wait
-_WORKERS, _WAITERS = 6, 48
+_WORKERS, _WAITERS = 6, 96
 _CHILDREN = 16
 _GRACE_S = 0.7
 
@@ -60,7 +60,7 @@ def run(probes: list[Probe], pods: dict[str, Pod], deadline: float) -> dict[str,
             if where != "host" and where not in pods:
                 results.update(
                     {
-                        p.id: _json(Answer(UNREACHABLE, f"no process of pod {where} runs on this node"), 0.0)
+                        p.id: _json(Answer(ERROR, f"no process of pod {where} runs on this node"), 0.0)
                         for p in group
                     }
                 )

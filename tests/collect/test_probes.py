@@ -138,5 +138,5 @@ def test_a_hung_child_is_killed_at_the_deadline(cable: Cable) -> None:
 def test_a_pod_that_is_gone_and_a_kind_that_does_not_exist(cable: Cable) -> None:
     answers = ask(cable, Probe("gone", "tcp", {}, "no-such-pod", 1), Probe("odd", "telepathy", {}, cable.uid, 1))
 
-    assert answers["gone"]["outcome"] == "unreachable"
+    assert answers["gone"]["outcome"] == "error"
     assert answers["odd"]["outcome"] == "error"

@@ -1,0 +1,127 @@
+"""A whole run: nodes and API server side by side, then the probes that both have made possible; a file a source."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline.bed import Bed
+from plumbline.collect import kubernetes, plan
+from plumbline.collect.access import Access
+from plumbline.collect.planned import Planned, World
+from plumbline.collect.source import Source, write_json
+from plumbline.collect.ssh import Login, Ssh, connections
+from plumbline.facts.cluster import Cluster
+
+READ_S = 10.0
+PROBE_S = 20.0
+_CONNECT_S = 5.0
+_GIVE_UP = ("unreachable", "timeout", "refused")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all parts of a run share."""
+
+    bed: Bed
+    access: Access
+    ssh: Ssh
+    out: Path
+    progress: Progress
+
+
+def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: Progress = lambda _: None) -> None:
+    """Writes `nodes/<node>.json`, `kubernetes.json` and, where `active`, `probes/<node>.json` into `out`.
+
+    Each is there as soon as its source has answered or has failed; nothing that a source does stops the others.
+    BedUnreachable where this process does not stand where the bed's addresses are the bed's.
+    """
+    access.require_inside()
+    hosts = [name for name, node in bed.nodes.items() if node.ssh]
+    limit = READ_S + PROBE_S + 2 * _CONNECT_S
+    write_json(
+        out / "collect.json", {"process": os.getpid(), "until": time.time() + limit, "active": active, "hosts": hosts}
+    )
+    connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
+    with (
+        connections(access, max(1, round(connect))) as ssh,
+        ThreadPoolExecutor(len(hosts) + 1, thread_name_prefix="collect") as pool,
+    ):
+        run = _Run(bed, access, ssh, out, progress)
+        world = pool.submit(_ask_kubernetes, run, active)
+        nodes = {name: pool.submit(_read_node, run, name) for name in hosts}
+        done = [pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active]
+        for future in (world, *nodes.values(), *done):
+            future.result()
+
+
+def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
+    private: dict[str, str] = {}
+    cluster = None
+    if run.bed.kubernetes is not None:
+        source = _guarded(lambda: kubernetes.collect(run.bed, run.access, private))
+        source.write(run.out / "kubernetes.json")
+        run.progress(_line("kubernetes", source))
+        if source.outcome == "ok":
+            cluster = Cluster(source.facts, run.bed)
+    planned: dict[str, list[Planned]] = {}
+    error = None
+    if active:
+        try:
+            planned = plan.probes(World(run.bed, cluster, private.get("community", "")))
+        except Exception as why:  # an answer of a form that nobody expected must not leave every probe unknown unsaid
+            error = f"{type(why).__name__}: {why}"
+    probes = [p.public() for found in planned.values() for p in found]
+    write_json(run.out / "plan.json", {"active": active, "error": error, "probes": probes})
+    return planned
+
+
+def _read_node(run: _Run, node: str) -> Source:
+    request = {
+        "deadline": READ_S - 1,
+        "host": plan.host_request(run.bed, node),
+        "pods": bool(run.bed.nodes[node].kubernetes),
+    }
+    source = _guarded(lambda: run.ssh.ask(_login(run, node), request, READ_S + run.ssh.connect_timeout))
+    source.write(run.out / "nodes" / f"{node}.json")
+    run.progress(_line(node, source))
+    return source
+
+
+def _probe_node(run: _Run, node: str, read: Future[Source], world: Future[dict[str, list[Planned]]]) -> None:
+    first, planned = read.result(), world.result().get(node, [])
+    path = run.out / "probes" / f"{node}.json"
+    if first.outcome in _GIVE_UP:
+        Source(first.outcome, first.error).write(path)
+        return
+    request = {"deadline": PROBE_S - 2, "host": None, "pods": False, "probes": [p.request() for p in planned]}
+    source = _guarded(lambda: run.ssh.ask(_login(run, node), request, PROBE_S)) if planned else Source("ok")
+    source.write(path)
+    run.progress(_line(f"{node}, {len(planned)} probes", source))
+
+
+def _login(run: _Run, node: str) -> Login:
+    """By name where a configuration of ssh knows the names, else by address."""
+    declared = run.bed.nodes[node]
+    if run.access.ssh_config:
+        return Login(node, node, user=declared.user or "")
+    return Login(node, str(declared.oobi or node), declared.port, declared.user or run.access.user)
+
+
+def _guarded(ask: Callable[[], Source]) -> Source:
+    """A mistake of this program is one more way in which a source does not answer."""
+    started = time.monotonic()
+    try:
+        return ask()
+    except Exception as error:
+        return Source("rubbish", f"{type(error).__name__}: {error}"[:300], time.monotonic() - started)
+
+
+def _line(what: str, source: Source) -> str:
+    return f"{what}: {source.outcome}{f' ({source.error})' if source.error else ''}, {source.seconds:.2f} s"
