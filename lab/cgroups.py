@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -24,7 +25,7 @@ def kill(bed: str) -> None:
 
 
 def remove(bed: str, deadline: float) -> None:
-    """Remove the cgroups of the bed, as soon as the last process has left them; `deadline` is `time.monotonic()` time."""
+    """Remove the cgroups of the bed, as soon as the last process has left them; `deadline` as of `time.monotonic()`."""
     while True:
         left = list(_trees(bed))
         for folder in left:
@@ -45,14 +46,10 @@ def _trees(bed: str) -> Iterator[Path]:
 
 
 def _end(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _rmdir(folder: Path) -> None:
-    try:
+    with suppress(OSError):
         folder.rmdir()
-    except OSError:
-        pass

@@ -66,7 +66,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class State:
-    """What podman knows of a machine: `running`, `paused`, `exited`, …; `pid` is its init on the host, 0 if it has none."""
+    """What podman knows of a machine: `running`, `paused`, `exited`, …; `pid` is its init on the host, 0 if none."""
 
     name: str
     state: str
@@ -97,7 +97,7 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
 
 
 def wait_running(bed: str, name: str, deadline: float) -> None:
-    """Wait until a machine's systemd says `running`: everything started, nothing failed. `deadline` is `time.monotonic()` time.
+    """Wait until a machine's systemd says `running`: all started, nothing failed; `deadline` as of `time.monotonic()`.
 
     Raises `LabError` with the failed units and the end of their journal, or with what it still waits for.
     """
@@ -178,10 +178,13 @@ def leader(bed: str, name: str) -> int:
 def power_off(bed: str, name: str) -> None:
     """Cut the power: every process of the machine ends at once, its disk stays, its links lose their carrier."""
     _podman(bed, "kill", "--signal", "KILL", name)
+    netns.set_cables(bed, name, plugged=False)
+    netns.clear(bed, name, state_dir(bed) / "nodes" / name / "root")
 
 
 def power_on(bed: str, name: str) -> None:
     """Give a machine that was cut off its power back; it boots from its own disk."""
+    netns.set_cables(bed, name, plugged=True)
     _podman(bed, "start", name, timeout=60)
 
 

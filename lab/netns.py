@@ -1,4 +1,4 @@
-"""Network namespaces of a lab: one a node, named `<bed>-<node>`; all in batches, since there are hundreds of interfaces.
+"""Network namespaces of a lab: one a node, named `<bed>-<node>`; all in batches, for there are hundreds of interfaces.
 
 What belongs to a bed is recorded in its runtime folder before it is made, so that it is found again after a kill.
 """
@@ -14,6 +14,8 @@ from lab.errors import LabError
 from lab.places import run_dir
 
 NAMED = Path("/run/netns")
+SWITCH = "nexus"
+"""Node that holds the other end of every cable."""
 
 
 def name(bed: str, node: str) -> str:
@@ -104,15 +106,24 @@ def peer(node: str, interface: str) -> str:
     raise AssertionError(interface)
 
 
-def set_cables(bed: str, node: str, switch: str, *, plugged: bool) -> None:
-    """Plug or pull every cable of a node: its interfaces get or lose their carrier; addresses and routes stay.
-
-    `switch` is the node whose namespace holds the other ends.
-    """
+def set_cables(bed: str, node: str, *, plugged: bool) -> None:
+    """Plug or pull every cable of a node, data and OOBI: it gets or loses its carrier; addresses and routes stay."""
     ends = {peer(node, link) for link in links(name(bed, node)) if link.partition(".")[0] in {"eth0", "eth1"}}
-    hub = name(bed, switch)
+    hub = name(bed, SWITCH)
     there = ends & links(hub).keys()
     batch(hub, [f"link set dev {end} {'up' if plugged else 'down'}" for end in sorted(there)])
+
+
+def clear(bed: str, node: str, root: Path) -> None:
+    """Take from a node's namespace what a loss of power takes: packet filters and interfaces that its programs made.
+
+    Its own interfaces stay, with their addresses and routes. `root` is a file system that has `nft`.
+    """
+    own = name(bed, node)
+    made = [link for link in links(own) if link != "lo" and link.partition(".")[0] not in {"eth0", "eth1"}]
+    # One may go with another (the ends of a pair), so each is tried by itself.
+    call(["ip", "-n", own, "-force", "-batch", "-"], input="".join(f"link delete dev {x}\n" for x in made), check=False)
+    call(["nsenter", f"--net={NAMED / own}", "chroot", str(root), "nft", "flush", "ruleset"], check=False)
 
 
 def _settle(namespace: str) -> None:

