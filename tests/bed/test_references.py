@@ -1,0 +1,69 @@
+"""A name that refers to nothing is an error of the file, and the nearest name that does exist is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from plumbline.bed import BedError
+from plumbline.bed.model import Bed
+from plumbline.bed.references import REFERENCES
+
+DANGLING = {
+    "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
+    "networks.*.addresses.[key]": (
+        "networks: {agents: {addresses: {onne: 10.1.0.9}}}",
+        "networks.agents.addresses.onne",
+        "one",
+    ),
+    "networks.*.dhcp.server": (
+        "networks: {oobi: {dhcp: {server: fww, range: 10.9.0.9-10.9.0.19}}}",
+        "networks.oobi.dhcp.server",
+        "fw",
+    ),
+    "attachments.*.network": ("attachments: {agent: {network: agent}}", "attachments.agent.network", "agents"),
+    "workloads.*.attach": ("workloads: {agent: {attach: agnt}}", "workloads.agent.attach", "agent"),
+    "workloads.*.secrets.*": ("workloads: {agent: {secrets: [key]}}", "workloads.agent.secrets.0", "keys"),
+    "workloads.*.certificate": ("workloads: {origin: {certificate: orign}}", "workloads.origin.certificate", "origin"),
+    "workloads.*.storage": ("workloads: {origin: {storage: site}}", "workloads.origin.storage", "sites"),
+    "workloads.*.trusts": ("workloads: {agent: {trusts: cb}}", "workloads.agent.trusts", ""),
+    "personas.*.workload": ("personas: {origin: {workload: orig}}", "personas.origin.workload", "origin"),
+    "personas.*.network": ("personas: {origin: {network: origin}}", "personas.origin.network", "origins"),
+    "certificates.*.authority": ("certificates: {origin: {authority: caa}}", "certificates.origin.authority", "ca"),
+    "storage.*.nfs.server": ("storage: {sites: {nfs: {server: file}}}", "storage.sites.nfs.server", "files"),
+    "ngfw.node": ("ngfw: {node: fw1}", "ngfw.node", "fw"),
+    "ngfw.authority": ("ngfw: {authority: ca1}", "ngfw.authority", "ca"),
+    "ngfw.verifies": ("ngfw: {verifies: ca1}", "ngfw.verifies", "ca"),
+    "ngfw.snmp.network": ("ngfw: {snmp: {network: agent}}", "ngfw.snmp.network", "agents"),
+    "flows.*.from": ("flows: [{from: agnt, to: personas, expect: refused}]", "flows.0.from", "agent"),
+    "flows.*.to": ("flows: [{from: agent, to: persona, expect: refused}]", "flows.0.to", "personas"),
+    "flows.*.through": ("flows: [{from: agent, to: personas, through: ffw, expect: refused}]", "flows.0.through", "fw"),
+    "services.dns.from": ("services: {dns: {from: agents}}", "services.dns.from", "agent"),
+    "services.prometheus.workload": (
+        "services: {prometheus: {workload: file, targets: {}}}",
+        "services.prometheus.workload",
+        "files",
+    ),
+}
+
+
+def test_every_reference_has_a_test() -> None:
+    assert DANGLING.keys() == REFERENCES.keys()
+
+
+@pytest.mark.parametrize(("lines", "path", "near"), DANGLING.values(), ids=DANGLING.keys())
+def test_a_dangling_name_is_told(small_with: Callable[[str], Bed], lines: str, path: str, near: str) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with(lines)
+
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.spot.file, problem.spot.line) == (path, "bed.yaml", 3)
+    assert problem.hint == (f"did you mean {near}?" if near else "valid: ca")
+
+
+def test_a_dangling_name_does_not_hide_other_errors(small_with: Callable[[str], Bed]) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with("networks: {agents: {gateway: ffw, vlan: 0}}")
+
+    assert [problem.path for problem in caught.value.problems] == ["networks.agents.gateway", "networks.agents.vlan"]
