@@ -41,7 +41,7 @@ class Pki:
 
     def authority(self, name: str) -> KeyPair:
         """The authority of this name, made at the first call."""
-        return self._kept(name, lambda: _make_authority(name))
+        return self.kept(name, lambda: _make_authority(name))
 
     def leaf(
         self,
@@ -55,11 +55,11 @@ class Pki:
     ) -> KeyPair:
         """A client and server certificate signed by an authority; `name` is the file it is kept under."""
         issuer = self.authority(authority)
-        return self._kept(name, lambda: _make_leaf(issuer, common_name, organizations, dns, addresses))
+        return self.kept(name, lambda: _make_leaf(issuer, common_name, organizations, dns, addresses))
 
     def service_account_key(self) -> KeyPair:
         """The RSA key that signs service account tokens; its public half stands where a certificate would."""
-        return self._kept("service-account", _make_service_account_key)
+        return self.kept("service-account", _make_service_account_key)
 
     def ssh_authority(self, kind: str) -> Path:
         """The private key file of the SSH CA for `host` or `user` certificates; its public half is beside it (.pub)."""
@@ -84,7 +84,8 @@ class Pki:
             _ssh_keygen("-s", ca, *host, "-I", name, "-n", names, "-V", SSH_VALIDITY, f"{key}.pub")
         return certificate
 
-    def _kept(self, name: str, make: Callable[[], KeyPair]) -> KeyPair:
+    def kept(self, name: str, make: Callable[[], KeyPair]) -> KeyPair:
+        """The key pair kept under a name; `make` makes it at the first call."""
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         if not certificate.exists():
             made = make()
