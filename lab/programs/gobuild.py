@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -140,7 +140,7 @@ def _environment() -> dict[str, str]:
 
 
 def _go(folder: str, *arguments: str, limit: float, detail: Callable[[str], None] = lambda _: None) -> str:
-    """Run Go in `go/<folder>` for at most `limit` seconds; what it compiles goes to `detail`, its output is returned."""
+    """Run Go in `go/<folder>` for at most `limit` seconds; `detail` is told what it compiles; its output is returned."""
     binary = toolchain(required_go(folder))
     # Killed with the run that wants it, and behind everything that somebody waits for.
     command = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5", str(binary), *arguments]
@@ -154,7 +154,8 @@ def _go(folder: str, *arguments: str, limit: float, detail: Callable[[str], None
         errors="replace",
         start_new_session=True,
     ) as process:
-        assert process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         output: list[str] = []
         reader = threading.Thread(target=lambda out=process.stdout: output.append(out.read()), daemon=True)
         reader.start()
@@ -185,10 +186,8 @@ def _go(folder: str, *arguments: str, limit: float, detail: Callable[[str], None
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _explained(folder: str, action: str, said: list[str], why: str) -> LabError:

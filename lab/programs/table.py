@@ -125,6 +125,8 @@ PROGRAMS: tuple[Program, ...] = (
     ),
     # The last release of the CNI plugins that carries this one; its present home is on no module proxy.
     Program("flannel-cni", "v0.9.1", GoSet("flannel-cni"), (Output("flannel"),), 10, 500_000_000),
+    # Of the same release as Debian 12's plugin, which talks to it.
+    Program("cni-dhcp", "v1.1.1", GoSet("cni-dhcp"), (Output("dhcp"),), 10, 500_000_000),
     Program("coredns", "v1.15.0", GoSet("coredns"), (Output("coredns", ask=("-version",)),), 60, 1_500_000_000),
     Program(
         "metrics-server",
