@@ -123,7 +123,6 @@ def _member_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
         ),
         "/etc/kubernetes/kube-proxy.kubeconfig": _private(kubeconfig(bed, pki, "system:kube-proxy")),
         "/etc/kubernetes/flanneld.kubeconfig": _private(kubeconfig(bed, pki, "lab:flanneld")),
-        "/etc/kubernetes/cni.kubeconfig": _private(kubeconfig(bed, pki, "lab:cni")),
         "/etc/kube-flannel/net-conf.json": FileSpec(json.dumps(flannel)),
         "/etc/containerd/config.toml": _rendered("containerd.toml", context),
         "/etc/kubernetes/kubelet.yaml": _rendered("kubelet.yaml", context),

