@@ -126,7 +126,7 @@ def one(pem: str) -> Certificate:
 
 
 def problem(chain: tuple[Certificate, ...], authority: str, name: str, now: dt.datetime | None = None) -> str | None:
-    """Why a chain (leaf first) is no proof that its server is `name`, to one that trusts `authority` (PEM); None where it is."""
+    """Why a chain (leaf first) does not prove to one who trusts `authority` (PEM) to be `name`; None where it does."""
     if not chain:
         return "no certificate was shown"
     roots = [c.raw for c in parse(authority)]

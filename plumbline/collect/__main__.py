@@ -1,7 +1,7 @@
 """`python -m plumbline.collect --bed FILE --out DIR [--access FILE] [--active]`: gathers facts in a process of its own.
 
-Exit code 0 where every source was asked (whatever it answered), 4 where the bed file cannot be used, 10 where nothing was
-sent because the bed's network namespace is not there.
+Exit code 0 where every source was asked (whatever it answered), 4 where the bed file cannot be used, 10 where nothing
+was sent because the bed's network namespace is not there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from plumbline import namespace
 from plumbline.bed import BedError, load
 from plumbline.collect.access import Access
 from plumbline.collect.run import collect
+from plumbline.collect.ssh import close, control_folder
 from plumbline.outcome import BedUnreachable
 
 
@@ -28,11 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--access", type=Path, help="how a lab is reached; default: what it says itself")
     parser.add_argument("--active", action="store_true", help="send probes too")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)
     started = time.monotonic()
     try:
         bed = load(options.bed)
         access = Access.of(bed, options.access)
+        folder = control_folder(options.out, bed.nodes)
+        signal.signal(signal.SIGTERM, lambda number, _frame: _stop(number, folder))
         if access.netns:
             namespace.enter(access.netns)
         collect(bed, access, options.out, options.active, lambda line: print(f"{_since(started)} {line}", flush=True))
@@ -50,8 +52,9 @@ def _since(started: float) -> str:
     return f"{time.monotonic() - started:6.2f} s"
 
 
-def _stop(number: int, _frame: object) -> None:
-    """Ends at once: the connections that are shared end by themselves."""
+def _stop(number: int, folder: Path) -> None:
+    """Ends at once, without waiting for nodes that are slow to answer."""
+    close(folder)
     os._exit(128 + number)
 
 

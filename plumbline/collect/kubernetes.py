@@ -17,7 +17,7 @@ from plumbline import x509
 from plumbline.bed import Bed
 from plumbline.collect import trim
 from plumbline.collect.access import Access
-from plumbline.collect.source import Outcome, Source
+from plumbline.facts.source import Outcome, Source
 
 LISTS = {
     "nodes": "/api/v1/nodes",
@@ -66,7 +66,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
     except Exception as error:  # whatever a kubeconfig can be wrong in, it is one finding
         where = access.kubeconfig or "the default kubeconfig"
         return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+    from urllib3.exceptions import HTTPError
 
     try:
         version = get("/version")
@@ -113,7 +113,7 @@ def _client(access: Access) -> tuple[Get, Any]:
 
 
 def _timeout() -> Any:
-    from urllib3 import Timeout  # noqa: PLC0415
+    from urllib3 import Timeout
 
     return Timeout(connect=_CONNECT_S, read=_READ_S)
 

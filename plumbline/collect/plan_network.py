@@ -86,7 +86,7 @@ def _claims(world: World) -> Iterator[Planned]:
 
 
 def _pods(world: World) -> Iterator[Planned]:
-    """From net1 of every pod that has one: its gateway, a whole frame to it, and single hosts that it has routes for."""
+    """From net1 of every pod that has one: its gateway, a whole frame to it, single hosts that it has routes for."""
     for name, workload in world.bed.workloads.items():
         if not workload.attach:
             continue

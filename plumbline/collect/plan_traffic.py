@@ -1,4 +1,4 @@
-"""Probes of the traffic that the bed is made for: flows through the NGFW, origins, bad origins, QUIC, and what must not pass."""
+"""Probes of the traffic that the bed is made for: flows, origins good and bad, QUIC, and what must not pass."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _tls(persona: Persona, ca: str, alpn: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _origins(world: World) -> Iterator[Planned]:
-    """Each persona as the NGFW sees it: from the NGFW itself, or where nobody can log in to it, from the persona's pod."""
+    """Each persona as the NGFW sees it: from the NGFW, or where nobody can log in to it, from the persona's pod."""
     ngfw = world.bed.ngfw
     ca = world.bundle(ngfw.verifies if ngfw else None)
     for name, persona in world.bed.personas.items():

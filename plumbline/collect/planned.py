@@ -14,7 +14,7 @@ _SECRET_ARGS = frozenset({"community", "key"})
 
 @dataclass(frozen=True)
 class Planned:
-    """One probe. `source` and `target` are names of the bed (a node, workload, persona, network), `pod` is where it starts.
+    """One probe. `source` and `target` are names of the bed: a node, workload, persona, network; `pod` is where it starts.
 
     `purpose` says which question of a suite it answers; suites find answers by purpose, source and target.
     """
@@ -53,7 +53,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class World:
-    """All that a plan is made from. `community` is the NGFW's SNMP community, or empty; it goes to nodes only over stdin."""
+    """All that a plan is made from. `community` is the NGFW's, of SNMP, or empty; it goes to nodes over stdin alone."""
 
     bed: Bed
     cluster: Cluster | None

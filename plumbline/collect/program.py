@@ -12,7 +12,8 @@ import importlib.abc, importlib.util, json, sys
 SOURCES = {sources}
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     def find_spec(self, name, path=None, target=None):
-        return importlib.util.spec_from_loader(name, self, is_package=self.is_package(name)) if name in SOURCES else None
+        if name in SOURCES:
+            return importlib.util.spec_from_loader(name, self, is_package=self.is_package(name))
     def is_package(self, name):
         return name in ("plumbline", "plumbline.remote")
     def get_source(self, name):

@@ -13,9 +13,9 @@ from plumbline.bed import Bed
 from plumbline.collect import kubernetes, plan
 from plumbline.collect.access import Access
 from plumbline.collect.planned import Planned, World
-from plumbline.collect.source import Source, write_json
-from plumbline.collect.ssh import Login, Ssh, connections
+from plumbline.collect.ssh import Login, Ssh, connections, control_folder
 from plumbline.facts.cluster import Cluster
+from plumbline.facts.source import Source, write_json
 
 READ_S = 10.0
 PROBE_S = 20.0
@@ -50,15 +50,18 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     )
     connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
     with (
-        connections(access, max(1, round(connect))) as ssh,
+        connections(access, control_folder(out, hosts), max(1, round(connect))) as ssh,
         ThreadPoolExecutor(len(hosts) + 1, thread_name_prefix="collect") as pool,
     ):
         run = _Run(bed, access, ssh, out, progress)
         world = pool.submit(_ask_kubernetes, run, active)
         nodes = {name: pool.submit(_read_node, run, name) for name in hosts}
         done = [pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active]
-        for future in (world, *nodes.values(), *done):
-            future.result()
+        world.result()
+        for read in nodes.values():
+            read.result()
+        for probed in done:
+            probed.result()
 
 
 def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import selectors
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ from typing import Any
 
 from plumbline.collect import program
 from plumbline.collect.access import Access
-from plumbline.collect.source import Outcome, Source
+from plumbline.facts.source import Outcome, Source
 
 _MOST_OUTPUT = 64 << 20
+_SOCKET_PATH = 108
+_SOCKET_SUFFIX = 18
 _FAILURES: tuple[tuple[str, Outcome], ...] = (
     ("permission denied", "refused"),
     ("host key verification failed", "refused"),
@@ -73,15 +76,6 @@ class Ssh:
             return Source("rubbish", f"{login.node}: {why}; {shown!r} {error or ''}".strip(), seconds)
         facts["clock"] = {"sent": sent, "received": time.time()}
         return Source("ok", None, seconds, facts)
-
-    def close(self) -> None:
-        """Ends the shared connections."""
-        for control in self.folder.iterdir():
-            with suppress(subprocess.TimeoutExpired, OSError):
-                subprocess.run(
-                    ["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "node"],
-                    stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=False,
-                )  # fmt: skip
 
     def _command(self, login: Login) -> list[str]:
         options = {
@@ -174,13 +168,33 @@ def _exchange(process: subprocess.Popen[bytes], text: bytes, end: float) -> tupl
     return bytes(output), True
 
 
+def control_folder(out: Path, nodes: Iterable[str]) -> Path:
+    """Where the shared connections of a run have their sockets: beside its facts, or elsewhere if that is too long."""
+    longest = max(map(len, nodes), default=0)
+    beside = out / "ssh"
+    if len(os.fsencode(beside.absolute())) + 1 + longest + _SOCKET_SUFFIX < _SOCKET_PATH:
+        return beside
+    digest = hashlib.blake2b(os.fsencode(out.absolute()), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir(), f"plumbline-{os.geteuid()}-{digest}")
+
+
 @contextmanager
-def connections(access: Access, connect_timeout: int = 5) -> Iterator[Ssh]:
+def connections(access: Access, folder: Path, connect_timeout: int = 5) -> Iterator[Ssh]:
     """Connections for one run; closed, and their folder removed, at its end."""
-    folder = Path(tempfile.mkdtemp(prefix="plumbline-"))
-    ssh = Ssh(access, folder, connect_timeout)
+    close(folder)
+    folder.mkdir(mode=0o700, parents=True)
     try:
-        yield ssh
+        yield Ssh(access, folder, connect_timeout)
     finally:
-        ssh.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        close(folder)
+
+
+def close(folder: Path) -> None:
+    """Ends the connections whose sockets stand in a folder, and removes it."""
+    for control in folder.iterdir() if folder.is_dir() else ():
+        with suppress(subprocess.TimeoutExpired, OSError):
+            subprocess.run(
+                ["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "node"],
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=False,
+            )  # fmt: skip
+    shutil.rmtree(folder, ignore_errors=True)

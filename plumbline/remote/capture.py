@@ -2,8 +2,8 @@
 
 args: interface, hosts (addresses; only frames from or to one of these are counted; none: all are), linger=0.2 (s after
 the last of the probes that run during it), most=4000 (kinds of frames).
-facts: interface, seen (number of all frames), vlans (frames by VLAN, 0 for untagged, whatever the hosts), frames, a list of
-{vlan, ethertype, source_mac, target_mac, source, target, protocol, dscp, count}.
+facts: interface, seen (number of all frames), vlans (frames by VLAN, 0 for untagged, whatever the hosts), frames, a
+list of {vlan, ethertype, source_mac, target_mac, source, target, protocol, dscp, count}.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def listen(probe: Probe, sock: socket.socket, stop: int) -> Answer:
             except OSError as error:
                 return Answer(failure(error), str(error))
     names = ("vlan", "ethertype", "source_mac", "target_mac", "source", "target", "protocol", "dscp")
-    frames = [{**dict(zip(names, key)), "count": count} for key, count in counts.items()]
-    return Answer(OK, None, {"interface": probe.args["interface"], "frames": frames, "seen": seen, "vlans": dict(vlans)})
+    frames = [{**dict(zip(names, key, strict=True)), "count": count} for key, count in counts.items()]
+    facts = {"interface": probe.args["interface"], "frames": frames, "seen": seen, "vlans": dict(vlans)}
+    return Answer(OK, None, facts)
 
 
 def _tag(ancillary: list[tuple[int, int, bytes]]) -> int | None:

@@ -81,7 +81,7 @@ def _units(names: list[str]) -> dict[str, Json]:
         return {}
     output = run("systemctl", "show", "--no-pager", *(f"--property={key}" for key in _UNIT_KEYS), "--", *names)
     blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
-    return {name: dict(block) for name, block in zip(names, blocks)}
+    return {name: dict(block) for name, block in zip(names, blocks, strict=True)}
 
 
 def _failed_units() -> list[str]:

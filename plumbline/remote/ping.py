@@ -1,14 +1,15 @@
 """`ping`: ICMP echo, with a size, don't-fragment and a class of service.
 
 args: address, count=3, size (whole IP packet, bytes)=84, fragment=True, tos=0, interval=0.1 (s), interface, source,
-enough=1 (replies after which it ends early), bisect=False (look for the largest size that crosses where the full one
-does not).
-facts: sent, received, size, addresses, ttl, reply_tos, milliseconds, largest (bytes, or null where it was not looked for
-or nothing crossed).
+enough=1 (replies after which it ends early), bisect=False (look for the largest size that crosses where the full
+one does not).
+facts: sent, received, size, addresses, ttl, reply_tos, milliseconds, largest (bytes, or null where it was not looked
+for or nothing crossed).
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import socket
@@ -24,13 +25,15 @@ _SMALLEST = 68
 _RUNGS = 12
 _IP_MTU_DISCOVER, _PMTUDISC_PROBE, _PMTUDISC_DONT = 10, 3, 0
 _ADMINISTRATIVE = (9, 10, 13)
+_identities = itertools.count(int.from_bytes(os.urandom(2), "big"))
 
 
 @dataclass
 class _Heard:
-    """What came back: replies by sequence number, and the last ICMP error."""
+    """What came back: replies by sequence number, and the last error."""
 
     replies: dict[int, float] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
     addresses: set[str] = field(default_factory=set)
     ttl: int | None = None
     tos: int | None = None
@@ -38,39 +41,35 @@ class _Heard:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class _Target:
+    """Whom to ask, over which socket, under which number; numbers are not used twice in a process."""
+
+    sock: socket.socket
+    address: str
+    identity: int
+
+
 def probe(probe: Probe) -> Answer:
     """Sends echo requests until enough replies came or the time is up."""
     args = probe.args
-    size, count = int(args.get("size", 84)), int(args.get("count", 3))
+    size, count, bisect = int(args.get("size", 84)), int(args.get("count", 3)), bool(args.get("bisect"))
     end = time.monotonic() + probe.timeout
+    discover = _PMTUDISC_DONT if args.get("fragment", True) else _PMTUDISC_PROBE
     with bound(socket.SOCK_RAW, args, socket.IPPROTO_ICMP) as sock:
-        sock.setsockopt(
-            socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT if args.get("fragment", True) else _PMTUDISC_PROBE
-        )
-        identity = struct.unpack("!H", os.urandom(2))[0]
-        heard = _Heard()
-        bisect = bool(args.get("bisect"))
-        half = time.monotonic() + probe.timeout / 2 if bisect else end
-        times: dict[int, float] = {}
-        _exchange(
-            sock,
-            args["address"],
-            identity,
-            [(n, size) for n in range(count)],
-            heard,
-            times,
-            half,
-            float(args.get("interval", 0.1)),
-            int(args.get("enough", 1)),
-        )
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, discover)
+        target = _Target(sock, args["address"], next(_identities) & 0xFFFF)
+        first = end - probe.timeout / 2 if bisect else end
+        sizes = dict.fromkeys(range(count), size)
+        heard = _exchange(target, sizes, first, float(args.get("interval", 0.1)), int(args.get("enough", 1)))
         received, largest = len(heard.replies), size if heard.replies else None
         outcome, error = heard.outcome, heard.error
         if bisect and not received:
-            largest = _largest(sock, args["address"], identity, size, end)
+            largest = _largest(target, size, end)
             if largest:
                 outcome, error = TOO_BIG, error or f"no reply to {size} bytes; {largest} bytes crossed"
     facts = {
-        "sent": len(times),
+        "sent": len(heard.times),
         "received": received,
         "size": size,
         "largest": largest,
@@ -82,83 +81,66 @@ def probe(probe: Probe) -> Answer:
     return Answer(OK, None, facts) if received else Answer(outcome, error, facts)
 
 
-def _exchange(
-    sock: socket.socket,
-    address: str,
-    identity: int,
-    wanted: list[tuple[int, int]],
-    heard: _Heard,
-    times: dict[int, float],
-    end: float,
-    interval: float,
-    enough: int,
-) -> None:
-    queue, next_at = list(wanted), time.monotonic()
-    while (now := time.monotonic()) < end and len(heard.replies) < min(enough, len(wanted)):
+def _exchange(target: _Target, sizes: dict[int, int], end: float, interval: float, enough: int) -> _Heard:
+    """Sends packets of these sizes, by sequence number, and hears what comes until `end` (monotonic)."""
+    heard, queue, next_at = _Heard(), list(sizes.items()), time.monotonic()
+    while (now := time.monotonic()) < end and len(heard.replies) < min(enough, len(sizes)):
         if queue and now >= next_at:
             number, size = queue.pop(0)
-            times[number] = now
+            heard.times[number] = now
             try:
-                sock.sendto(_echo(identity, number, size), (address, 0))
+                target.sock.sendto(_echo(target.identity, number, size), (target.address, 0))
             except OSError as error:
                 heard.outcome, heard.error = failure(error), f"{size} bytes: {error.strerror}"
-                if interval and heard.outcome in (TOO_BIG, UNREACHABLE, REFUSED):
-                    return
+                if len(set(sizes.values())) == 1:
+                    break
             next_at = now + interval
         if not queue and heard.outcome in (UNREACHABLE, REFUSED):
-            return
+            break
         wait = min(end, next_at) - now if queue else end - now
-        if select.select([sock], [], [], max(0.0, wait))[0]:
-            _receive(sock, identity, heard, times)
+        if select.select([target.sock], [], [], max(0.0, wait))[0]:
+            _receive(target, sizes, heard)
+    return heard
 
 
-def _receive(sock: socket.socket, identity: int, heard: _Heard, times: dict[int, float]) -> None:
-    packet, (sender, _port) = sock.recvfrom(65535)
-    now = time.monotonic()
-    header = (packet[0] & 15) * 4
+def _receive(target: _Target, sizes: dict[int, int], heard: _Heard) -> None:
+    packet, (sender, _port) = target.sock.recvfrom(65535)
+    now, header = time.monotonic(), (packet[0] & 15) * 4
     kind, code = packet[header], packet[header + 1]
     if kind == 0:
         found, number = struct.unpack_from("!HH", packet, header + 4)
-        if found == identity and number in times:
-            heard.replies[number] = now - times[number]
+        if (
+            (found, sender) == (target.identity, target.address)
+            and number in heard.times
+            and len(packet) >= sizes[number]
+        ):
+            heard.replies[number] = now - heard.times[number]
             heard.addresses.add(sender)
             heard.tos, heard.ttl = packet[1], packet[8]
     elif kind in (3, 11):
         inner = header + 8
-        inner_icmp = inner + (packet[inner] & 15) * 4
-        if len(packet) < inner_icmp + 8 or struct.unpack_from("!H", packet, inner_icmp + 4)[0] != identity:
+        icmp = inner + (packet[inner] & 15) * 4
+        if len(packet) < icmp + 8 or struct.unpack_from("!H", packet, icmp + 4)[0] != target.identity:
             return
         if kind == 3 and code == 4:
             heard.outcome = TOO_BIG
-            heard.error = f"{sender}: fragmentation needed, next MTU {struct.unpack_from('!H', packet, header + 6)[0]}"
+            mtu = struct.unpack_from("!H", packet, header + 6)[0]
+            heard.error = f"{sender}: fragmentation needed, next MTU {mtu}"
         else:
             heard.outcome = REFUSED if kind == 3 and code in _ADMINISTRATIVE else UNREACHABLE
             heard.error = f"{sender}: ICMP type {kind} code {code}"
 
 
-def _largest(sock: socket.socket, address: str, identity: int, too_big: int, end: float) -> int | None:
+def _largest(target: _Target, too_big: int, end: float) -> int | None:
     """The largest packet that crosses, found with ladders of sizes that are sent together."""
     crossed, failed, number = 0, too_big, 1000
     while time.monotonic() < end and failed - crossed > 1:
         low = crossed or _SMALLEST
         step = max(1, (failed - low) // _RUNGS)
-        sizes = {
-            number + n: s
-            for n, s in enumerate(sorted({*range(low, failed, step), *([1500] if low < 1500 < failed else [])}))
-        }
+        rungs = {*range(low, failed, step), *([1500] if low < 1500 < failed else [])}
+        sizes = dict(enumerate(sorted(rungs), number))
         number += len(sizes)
-        heard, times = _Heard(), dict[int, float]()
-        _exchange(
-            sock,
-            address,
-            identity,
-            list(sizes.items()),
-            heard,
-            times,
-            min(end, time.monotonic() + 0.3),
-            0.0,
-            len(sizes),
-        )
+        heard = _exchange(target, sizes, min(end, time.monotonic() + 0.3), 0.0, len(sizes))
         best = max((sizes[n] for n in heard.replies), default=0)
         if not best:
             break

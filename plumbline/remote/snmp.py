@@ -35,7 +35,9 @@ def probe(probe: Probe) -> Answer:
                 if select.select([sock], [], [], min(_AGAIN_AFTER_S, left))[0]:
                     values = _read(sock.recv(65535), number)
                     milliseconds = round(1000 * (time.monotonic() - started), 2)
-                    return Answer(OK, None, {"values": dict(zip(oids, values)), "milliseconds": milliseconds})
+                    return Answer(
+                        OK, None, {"values": dict(zip(oids, values, strict=True)), "milliseconds": milliseconds}
+                    )
     except OSError as error:
         return Answer(failure(error), str(error))
     except (IndexError, ValueError) as error:

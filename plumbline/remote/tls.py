@@ -1,9 +1,11 @@
 """`tls`: a handshake as a client with its own trust makes it, and what the server showed.
 
 args: address, port=443, name (SNI and expected name; none: no SNI), alpn=[], ca (PEM; none: nothing is verified),
-resume=False, http (null, or {path, headers, text}), largest=65536, interface, source, certificate and key (PEM of a client, never kept).
-facts: verified (true, false, or null where no CA was given), verify_error, chain (PEM, leaf first), protocol, cipher, alpn,
-resumed (null where not asked), connect_ms, handshake_ms, http {status, headers, length, sha256, first_byte_ms}, http_error.
+resume=False, http (null, or {path, headers, text}), largest=65536, interface, source, certificate and key (PEM of a
+client, never kept).
+facts: verified (true, false, or null where no CA was given), verify_error, chain (PEM, leaf first), protocol, cipher,
+alpn, resumed (null where not asked), connect_ms, handshake_ms, http {status, headers, length, sha256, first_byte_ms},
+http_error.
 The outcome is ok where the handshake succeeded or failed only at verification; `verified` says which.
 """
 
@@ -15,6 +17,7 @@ import ssl
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -101,10 +104,8 @@ def _visit(
 
 def _wait_for_ticket(sock: ssl.SSLSocket, deadline: Deadline) -> None:
     sock.settimeout(min(0.3, deadline.left()))
-    try:
+    with suppress(OSError):  # no ticket within the time: the next handshake will show that
         sock.recv(1)
-    except OSError:
-        pass  # no ticket within the time: the next handshake will show that
 
 
 def _chain(sock: ssl.SSLSocket) -> list[str]:

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+_HOUR, _DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -34,7 +36,7 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
-    def leaf(self, *names: str, start: dt.timedelta = dt.timedelta(hours=-1), end: dt.timedelta = dt.timedelta(days=90)) -> Leaf:
+    def leaf(self, *names: str, start: dt.timedelta = -_HOUR, end: dt.timedelta = 90 * _DAY) -> Leaf:
         """A server certificate; `start` and `end` count from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (

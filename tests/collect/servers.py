@@ -1,4 +1,4 @@
-"""The servers of the far end: TLS with a good and a wrong certificate, HTTP, silence, rubbish, DNS, QUIC's negotiation, SNMP."""
+"""The servers of the far end: TLS with a good and a wrong certificate, HTTP, silence, rubbish, DNS, QUIC, SNMP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802: the name is http.server's
+    def do_GET(self) -> None:
         """One page."""
         self.send_response(200)
         self.send_header("Content-Length", "5")

@@ -50,8 +50,16 @@ def test_a_port_takes_connections_or_refuses_them(cable: Cable, port: int, outco
 
 
 def test_tls_is_verified_against_the_given_authority(cable: Cable, authority: Authority) -> None:
-    facts = one(cable, "tls", address=FAR, name="good.test", ca=authority.certificate, alpn=["h2", "http/1.1"],
-                resume=True, http={"path": "/"})["facts"]
+    facts = one(
+        cable,
+        "tls",
+        address=FAR,
+        name="good.test",
+        ca=authority.certificate,
+        alpn=["h2", "http/1.1"],
+        resume=True,
+        http={"path": "/"},
+    )["facts"]
 
     assert facts["verified"] is True
     assert (facts["protocol"], facts["alpn"], facts["resumed"]) == ("TLSv1.3", "http/1.1", True)
@@ -66,7 +74,9 @@ def test_a_session_of_tls_1_2_is_resumed(cable: Cable, authority: Authority) -> 
 
 
 @pytest.mark.parametrize(("port", "name"), [(444, "good.test"), (443, "other.test")])
-def test_a_wrong_certificate_is_not_verified_but_shown(cable: Cable, authority: Authority, port: int, name: str) -> None:
+def test_a_wrong_certificate_is_not_verified_but_shown(
+    cable: Cable, authority: Authority, port: int, name: str
+) -> None:
     facts = one(cable, "tls", address=FAR, port=port, name=name, ca=authority.certificate)["facts"]
 
     assert facts["verified"] is False

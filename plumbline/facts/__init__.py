@@ -1,0 +1,11 @@
+"""The facts of a run, read from memory by checks; whatever is missing raises Unknown with its cause."""
+
+from plumbline.facts.cluster import Cluster, Pod
+from plumbline.facts.facts import Facts
+from plumbline.facts.node import NodeFacts, PodFacts
+from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Reply, Snmp, Tcp, Tls
+
+__all__ = [
+    "Arp", "Capture", "Cluster", "Dns", "Facts", "Http", "NodeFacts", "Ping", "Pod", "PodFacts", "Quic", "Reply", "Snmp",
+    "Tcp", "Tls",
+]  # fmt: skip

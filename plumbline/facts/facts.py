@@ -1,0 +1,200 @@
+"""All facts of a run, each source loaded once, when it is first asked for, and waited for while it is collected."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from plumbline.bed import Bed
+from plumbline.facts.cluster import API, Cluster, Pod
+from plumbline.facts.node import NodeFacts, PodFacts
+from plumbline.facts.replies import Reply
+from plumbline.facts.source import Source
+from plumbline.outcome import Unknown
+
+_POLL_S = 0.02
+_START_S = 15.0
+_GRACE_S = 3.0
+R = TypeVar("R", bound=Reply)
+
+
+class Facts:
+    """Reads what `plumbline.collect` writes into a folder, also while it is still at work."""
+
+    def __init__(self, directory: Path, bed: Bed) -> None:
+        self._directory = directory
+        self._bed = bed
+        self._sources: dict[str, Source] = {}
+        self._nodes: dict[str, NodeFacts] = {}
+        self._replies: dict[str, dict[str, Any]] = {}
+
+    def node(self, name: str) -> NodeFacts:
+        """What a node said of itself. Unknown where it did not answer."""
+        if name not in self._nodes:
+            self._require_login(name)
+            source = self._source(f"nodes/{name}.json", f"node:{name}")
+            if source.outcome != "ok":
+                raise Unknown(f"node {name}: {_said(source)}", cause=f"node:{name}")
+            self._nodes[name] = NodeFacts(name, source.facts)
+        return self._nodes[name]
+
+    @cached_property
+    def kubernetes(self) -> Cluster:
+        """What the API server said. Unknown where it did not answer."""
+        if self._bed.kubernetes is None:
+            raise Unknown("the bed file declares no cluster")
+        source = self._source("kubernetes.json", API)
+        if source.outcome != "ok":
+            raise Unknown(f"API server: {_said(source)}", cause=API)
+        return Cluster(source.facts, self._bed)
+
+    def pod(self, pod: Pod) -> PodFacts:
+        """What was found inside a pod, on its node. Unknown where the node did not answer, or the pod was gone."""
+        found = self.node(pod.node).pod(pod.uid) if pod.node in self._bed.nodes else None
+        if found is None:
+            raise Unknown(
+                f"no process of the pod {pod.full_name} ran on {pod.node or 'any node'}", cause=_cause(pod.workload)
+            )
+        return found
+
+    def probes(
+        self,
+        kind: type[R],
+        purpose: str,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        node: str | None = None,
+    ) -> tuple[R, ...]:
+        """The answers to all probes of a kind and purpose, from a source to a target (names of the bed).
+
+        Unknown where there was none to be made, or one of their nodes did not answer; its cause is what was in the way.
+        """
+        return tuple(self._reply(kind, p) for p in self._planned(kind.kind, purpose, source, target, node))
+
+    def probe(
+        self,
+        kind: type[R],
+        purpose: str,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        node: str | None = None,
+    ) -> R:
+        """The first of `probes`."""
+        return self._reply(kind, self._planned(kind.kind, purpose, source, target, node)[0])
+
+    def raw(self, source: str) -> Source:
+        """A source as it was collected: "nodes/ucs-1", "kubernetes", "probes/ucs-1"."""
+        return self._source(f"{source}.json", "")
+
+    def _planned(
+        self, kind: str, purpose: str, source: str | None, target: str | None, node: str | None
+    ) -> list[dict[str, Any]]:
+        found = [
+            p
+            for p in self._plan.get((kind, purpose), ())
+            if source in (None, p["source"]) and target in (None, p["target"]) and node in (None, p["node"])
+        ]
+        if not found:
+            raise self._none_planned(
+                f"{kind} ({purpose}) from {source or node or 'anywhere'} to {target or 'anything'}", source
+            )
+        return found
+
+    def _none_planned(self, what: str, source: str | None) -> Unknown:
+        """Why a probe was not made: the API server did not say which pods there are, the node cannot be used, …"""
+        if source in self._bed.workloads:
+            cluster = self.kubernetes
+            pods = cluster.pods(source)
+            if not any(p.phase == "Running" for p in pods):
+                return Unknown(f"{what}: no pod of {source} is running", cause=f"workload:{source}")
+            return Unknown(
+                f"{what}: no pod of {source} runs on a node that can be logged in to", cause=f"workload:{source}"
+            )
+        if source in self._bed.nodes and not self._bed.nodes[source].ssh:
+            return Unknown(f"{what}: nobody can log in to {source}", cause=f"node:{source}")
+        if self._bed.kubernetes is not None:
+            _ = self.kubernetes  # its own reason, where it is unknown, is a better one
+        return Unknown(f"{what}: the bed gives no occasion for such a probe")
+
+    @cached_property
+    def _plan(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        if not self._started().get("active"):
+            raise Unknown("no probe was sent: this run only reads")
+        plan = self._json("plan.json")
+        if plan.get("error"):
+            raise Unknown(f"the probes could not be planned: {plan['error']}")
+        found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for planned in plan["probes"]:
+            found[planned["kind"], planned["purpose"]].append(planned)
+        return found
+
+    def _reply(self, kind: type[R], planned: dict[str, Any]) -> R:
+        node = planned["node"]
+        if node not in self._replies:
+            source = self._source(f"probes/{node}.json", f"node:{node}")
+            if source.outcome != "ok":
+                raise Unknown(f"probes from node {node}: {_said(source)}", cause=f"node:{node}")
+            self._replies[node] = source.facts.get("probes", {})
+        answer = self._replies[node].get(planned["id"])
+        if answer is None or answer["outcome"] == "error":
+            why = answer["error"] if answer else "it has no answer"
+            raise Unknown(f"the probe {planned['id']} could not be made: {why}", cause=f"node:{node}")
+        about = {key: planned[key] for key in ("id", "purpose", "node", "source", "target", "pod", "args")}
+        return kind(**about, **{key: answer[key] for key in ("outcome", "error", "seconds", "facts")})
+
+    def _require_login(self, node: str) -> None:
+        if node not in self._bed.nodes:
+            raise Unknown(f"the bed file declares no node {node}")
+        if not self._bed.nodes[node].ssh:
+            raise Unknown(f"nobody can log in to {node}", cause=f"node:{node}")
+
+    def _source(self, name: str, cause: str) -> Source:
+        if name not in self._sources:
+            self._wait(name, cause)
+            try:
+                self._sources[name] = Source.read(self._directory / name)
+            except (OSError, ValueError) as error:
+                raise Unknown(f"{name} cannot be read: {error}", cause=cause) from error
+        return self._sources[name]
+
+    def _json(self, name: str) -> dict[str, Any]:
+        self._wait(name, "")
+        return dict(json.loads((self._directory / name).read_bytes()))
+
+    def _started(self) -> dict[str, Any]:
+        """What the collector wrote down when it began; waits for that, but not for long."""
+        path, end = self._directory / "collect.json", time.monotonic() + _START_S
+        while not path.exists():
+            if time.monotonic() > end:
+                raise Unknown("nothing was collected: the collector did not start")
+            time.sleep(_POLL_S)
+        return dict(json.loads(path.read_bytes()))
+
+    def _wait(self, name: str, cause: str) -> None:
+        """Until a file is there, or its collector has ended without it, or the time is up."""
+        path = self._directory / name
+        if path.exists():
+            return
+        begun = self._started()
+        while not path.exists():
+            alive = os.path.exists(f"/proc/{begun['process']}")
+            if not alive and not path.exists():
+                raise Unknown(f"{name} was not collected: the collector has ended", cause=cause)
+            if time.time() > begun["until"] + _GRACE_S:
+                raise Unknown(f"{name} was not collected in time", cause=cause)
+            time.sleep(_POLL_S)
+
+
+def _said(source: Source) -> str:
+    return f"{source.outcome}: {source.error}" if source.error else source.outcome
+
+
+def _cause(workload: str) -> str:
+    return f"workload:{workload}" if workload else ""
