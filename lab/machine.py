@@ -147,6 +147,15 @@ def run(
     return done
 
 
+def feed(bed: str, name: str, argv: Sequence[str], source: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run a program in a machine with a file of the host, which may be large, as its standard input."""
+    with source.open("rb") as data:
+        return subprocess.run(
+            [*_enter(bed, name), *argv], stdin=data, capture_output=True, text=True, errors="replace",
+            env=_ENVIRONMENT, timeout=timeout, check=False,
+        )  # fmt: skip
+
+
 def shell(bed: str, name: str, argv: Sequence[str] = ()) -> int:
     """Run a program (a login shell by default) in a machine on the caller's terminal; returns its exit code."""
     command = [*_enter(bed, name), *(argv or ["bash", "--login"])]

@@ -5,6 +5,7 @@ What belongs to a bed is recorded in its runtime folder before it is made, so th
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,25 @@ def peer(node: str, interface: str) -> str:
 
 
 def set_cables(bed: str, node: str, *, plugged: bool) -> None:
-    """Plug or pull every cable of a node, data and OOBI: it gets or loses its carrier; addresses and routes stay."""
-    ends = {peer(node, link) for link in links(name(bed, node)) if link.partition(".")[0] in {"eth0", "eth1"}}
-    hub = name(bed, SWITCH)
-    there = ends & links(hub).keys()
+    """Plug or pull every cable of a node, data and OOBI, and wait until it has or lacks its carrier.
+
+    Addresses and routes stay. An interface that is down stays down.
+    """
+    own, hub = name(bed, node), name(bed, SWITCH)
+    ends = {peer(node, link): link for link in links(own) if link.partition(".")[0] in {"eth0", "eth1"}}
+    there = ends.keys() & links(hub).keys()
     batch(hub, [f"link set dev {end} {'up' if plugged else 'down'}" for end in sorted(there)])
+    deadline = time.monotonic() + 5
+    # The kernel tells the change of a carrier with up to a second's delay, and drops what is sent meanwhile.
+    while not _have_carrier(own, {ends[end] for end in there}, wanted=plugged):
+        if time.monotonic() > deadline:
+            raise LabError(f"{node} does not {'get' if plugged else 'lose'} its carrier")
+        time.sleep(0.02)
+
+
+def _have_carrier(namespace: str, chosen: set[str], *, wanted: bool) -> bool:
+    found = [link for name, link in links(namespace).items() if name in chosen and "UP" in link["flags"]]
+    return all((link["operstate"] == "UP") is wanted for link in found)
 
 
 def clear(bed: str, node: str, root: Path) -> None:
@@ -119,6 +134,8 @@ def clear(bed: str, node: str, root: Path) -> None:
 
     Its own interfaces stay, with their addresses and routes. `root` is a file system that has `nft`.
     """
+    if node == SWITCH:
+        return  # what is in its namespace is the lab's
     own = name(bed, node)
     made = [link for link in links(own) if link != "lo" and link.partition(".")[0] not in {"eth0", "eth1"}]
     # One may go with another (the ends of a pair), so each is tried by itself.

@@ -1,7 +1,7 @@
 """The switch of a lab, for which a Nexus stands on real hardware: Open vSwitch in user space, on a machine of its own.
 
-Each node with a data NIC has `eth1`, whose cable `wire-<node>` leads to the port `trunk-<node>` of the switch, and
-an interface `eth1.<vlan>` for each of its VLANs (see `vlan.py`: the kernel lacks 802.1Q). The `trunks` column of a trunk
+Each node with a data NIC has `eth1`, whose cable `wire-<node>` leads to port `trunk-<node>` of the switch, and
+an interface `eth1.<vlan>` for each of its VLANs (`vlan.py`: the kernel lacks 802.1Q). The `trunks` column of a trunk
 port is its allowed-VLAN list. OOBI is a kernel bridge apart from all that, with a leg `eth0` in each node.
 
 The trunk ports are persistent: a restart of Open vSwitch takes the carrier for a moment and nothing else.

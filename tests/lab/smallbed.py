@@ -1,0 +1,66 @@
+"""A small bed of real machines for the tests of the lab: two nodes and the switch, with prefixes of documentation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv4Network
+from time import monotonic
+
+from lab import containment, machine, netns, places, rootfs, switch
+from lab.switch import Nic, Oobi, Port
+
+BED = "t1"
+NODES = ("a", "b")
+OOBI = Oobi(
+    IPv4Network("198.51.100.0/25"),
+    1500,
+    {"a": IPv4Address("198.51.100.1"), "b": IPv4Address("198.51.100.2"), "runner": IPv4Address("198.51.100.3")},
+)
+NICS = (
+    Nic("a", frozenset({20, 30}), (Port(20, address="203.0.113.1/25"), Port(30, address="203.0.113.129/25"))),
+    Nic("b", frozenset({20, 30}), (Port(20, address="203.0.113.2/25"), Port(30, address="203.0.113.130/25"))),
+)
+PREFIXES = (OOBI.cidr, IPv4Network("203.0.113.0/25"), IPv4Network("203.0.113.128/25"))
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """The bed is up meanwhile, and gone without a trace afterwards."""
+    take_away()
+    try:
+        containment.contain(BED, PREFIXES)
+        bring_up()
+        yield
+    finally:
+        take_away()
+
+
+def bring_up() -> None:
+    """Make what is missing of the bed; a second call changes nothing."""
+    base = rootfs.ensure()
+    netns.create(BED, [*NODES, "runner", switch.NODE])
+    machines = [switch.machine(), *(machine.Machine(node) for node in NODES)]
+    machine.boot(BED, [without_ssh(each) for each in machines], base)
+    switch.apply(BED, NICS, OOBI)
+    for each in machines:
+        machine.wait_running(BED, each.name, monotonic() + 30)
+
+
+def without_ssh(each: machine.Machine) -> machine.Machine:
+    """The machine with a unit in the place of sshd, which would fail without keys."""
+    unit = machine.FileSpec("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
+    files = {**each.files, "/etc/systemd/system/ssh.service": unit}
+    return machine.Machine(each.name, files, each.volumes, each.units)
+
+
+def take_away() -> None:
+    """Remove all of it."""
+    machine.remove_all(BED)
+    netns.delete(BED)
+    containment.release(BED)
+    places.forget(BED)
+
+
+def ping(source: str, target: str, *, size: int = 56) -> bool:
+    """Whether one echo of `size` bytes, not to be fragmented, is answered within a second."""
+    argv = ["ping", "-c", "1", "-W", "1", "-M", "do", "-s", str(size), target]
+    return machine.run(BED, source, argv, timeout=5).returncode == 0
