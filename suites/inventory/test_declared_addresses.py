@@ -44,7 +44,7 @@ def test_an_address_belongs_to_one_thing(owner: str, contradiction: Contradictio
     consequence="the switch learns one address on two ports, and both lose frames",
     source="seed 000, chapter 1",
 )
-@for_each("node", cases.known_hardware)
+@for_each("node", cases.nodes)
 def test_a_hardware_address_belongs_to_one_interface(node: str, contradiction: Contradiction) -> None:
     """A hardware address has one interface."""
     wrong = contradiction("duplicate-mac", node)

@@ -104,7 +104,7 @@ def test_both_ends_of_a_flow_have_one_mtu(flow: str, contradiction: Contradictio
     consequence="pods send frames that their VLAN drops",
     source="seed 000, chapter 1",
 )
-@for_each("attachment", cases.sized_attachments)
+@for_each("attachment", cases.attachments)
 def test_pods_send_no_larger_frames_than_their_vlan_carries(attachment: str, contradiction: Contradiction) -> None:
     """A pod's frames are no larger than its VLAN carries."""
     wrong = contradiction("attachment-mtu", attachment)

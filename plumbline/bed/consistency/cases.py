@@ -59,11 +59,6 @@ def owners(bed: Bed) -> Iterator[Case]:
     return _cases(bed, ((claim.owner, claim.path) for claim in claims(bed)))
 
 
-def known_hardware(bed: Bed) -> Iterator[Case]:
-    """Nodes whose hardware addresses are declared."""
-    return _cases(bed, ((f"node:{name}", f"nodes.{name}.macs") for name, node in bed.nodes.items() if node.macs))
-
-
 def nodes(bed: Bed) -> Iterator[Case]:
     """Every node."""
     return _cases(bed, ((f"node:{name}", f"nodes.{name}") for name in bed.nodes))
@@ -79,12 +74,6 @@ def trunks(bed: Bed) -> Iterator[Case]:
 def attachments(bed: Bed) -> Iterator[Case]:
     """Every attachment."""
     return _cases(bed, ((f"attachment:{name}", f"attachments.{name}") for name in bed.attachments))
-
-
-def sized_attachments(bed: Bed) -> Iterator[Case]:
-    """Attachments with an MTU of their own."""
-    named = (name for name, attachment in bed.attachments.items() if attachment.mtu)
-    return _cases(bed, ((f"attachment:{name}", f"attachments.{name}.mtu") for name in named))
 
 
 def routed_attachments(bed: Bed) -> Iterator[Case]:

@@ -50,7 +50,7 @@ class Contradictions:
         items = self.found.get((rule, subject), ())
         if not items:
             return Inconsistency(rule, subject, "", "", "", "")
-        return replace(items[0], found="; ".join(dict.fromkeys(item.found for item in items)))
+        return replace(items[0], found="; ".join(dict.fromkeys(f"{item.declared}: {item.found}" for item in items)))
 
 
 def subject_of(bed: Bed, network: str) -> str:
