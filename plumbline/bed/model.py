@@ -124,8 +124,7 @@ class Bed(Strict):
 
     def read_from(self, path: Path, tree: Tree) -> Self:
         """This bed, knowing the file that it was read from and the place of each value in it."""
-        object.__setattr__(self, "_path", path)
-        object.__setattr__(self, "_tree", tree)
+        self._path, self._tree = path, tree
         return self
 
     @property

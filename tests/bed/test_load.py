@@ -164,3 +164,12 @@ def test_an_expanded_copy_knows_the_line_it_was_written_on() -> None:
 @pytest.mark.parametrize("content", ["a: &a [*a]", "version: 1\na: &a {b: *a}"])
 def test_an_alias_that_holds_itself_is_refused(said_of: Said, content: str) -> None:
     assert "nested too deep" in said_of(content)[0]
+
+
+def test_a_bed_cannot_be_changed_and_copies_know_their_places(folder: Path) -> None:
+    bed = load("small.yaml")
+
+    with pytest.raises(ValueError, match="frozen"):
+        bed.title = "other"
+    assert bed == load("small.yaml")
+    assert bed.model_copy(update={"title": "x"}).where("networks.agents") == "small.yaml:10"
