@@ -84,7 +84,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
 
 
 def _client(access: Access) -> tuple[Get, Any]:
-    from kubernetes import client, config  # noqa: PLC0415: it is slow to import, and SSH is under way meanwhile
+    from kubernetes import client, config
 
     configuration = client.Configuration()
     if access.kubeconfig and not access.kubeconfig.is_file():

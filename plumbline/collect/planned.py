@@ -14,7 +14,7 @@ _SECRET_ARGS = frozenset({"community", "key"})
 
 @dataclass(frozen=True)
 class Planned:
-    """One probe. `source` and `target` are names of the bed: a node, workload, persona, network; `pod` is where it starts.
+    """One probe. `source` and `target` are names of the bed: a node, workload, persona; `pod` is where it starts.
 
     `purpose` says which question of a suite it answers; suites find answers by purpose, source and target.
     """
@@ -81,6 +81,8 @@ class World:
         return self.cluster.bundle(authority) or ""
 
 
-def of_pod(pod: Pod, kind: str, purpose: str, target: str, args: dict[str, Any], timeout: float = 2.0) -> Planned:
+def of_pod(  # noqa: PLR0917
+    pod: Pod, kind: str, purpose: str, target: str, args: dict[str, Any], timeout: float = 2.0
+) -> Planned:
     """A probe that starts inside a pod."""
     return Planned(kind, purpose, pod.node, pod.workload, target, args, timeout, pod.full_name, pod.uid)

@@ -15,12 +15,8 @@ from plumbline import x509
 from plumbline.bed.describe import SECRET_KEY
 
 Object = dict[str, Any]
-_METADATA = frozenset(
-    ["name", "namespace", "uid", "labels", "annotations", "creationTimestamp", "deletionTimestamp", "generation", "ownerReferences"]
-)
-_POD_SPEC = frozenset(
-    ["nodeName", "nodeSelector", "affinity", "hostNetwork", "volumes", "serviceAccountName", "restartPolicy", "dnsPolicy", "tolerations"]
-)
+_METADATA = {"name", "namespace", "uid", "labels", "annotations", "creationTimestamp", "deletionTimestamp"}
+_POD_SPEC = {"nodeName", "nodeSelector", "affinity", "hostNetwork", "volumes", "serviceAccountName", "tolerations"}
 _CONTAINER = ("name", "image", "ports", "volumeMounts", "resources", "envFrom", "command", "args")
 _NEVER = re.compile(r"PRIVATE KEY|://[^/\s:@]*:[^/\s@]+@")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
