@@ -170,6 +170,6 @@ def test_a_bed_cannot_be_changed_and_copies_know_their_places(folder: Path) -> N
     bed = load("small.yaml")
 
     with pytest.raises(ValueError, match="frozen"):
-        bed.title = "other"
+        bed.title = "other"  # type: ignore[misc]
     assert bed == load("small.yaml")
     assert bed.model_copy(update={"title": "x"}).where("networks.agents") == "small.yaml:10"
