@@ -1,4 +1,4 @@
-"""What stands behind the cloner's VLAN in place of the Internet: DHCP, a resolver with one small zone, and one web site.
+"""What stands behind the cloner's VLAN in place of the Internet: DHCP, a resolver with one small zone, one web site.
 
 It forwards nothing: a packet for any other address ends here.
 """

@@ -16,8 +16,10 @@ from lab.ngfw.certificates import Pair
 from lab.ngfw.policy import interface, policy
 from plumbline.bed import Bed
 
-LOG = "/var/log/ngfw/leg2.log"
-"""One JSON object a line for each inspected connection: client, origin, SNI, and how leg 1 and leg 2 were made."""
+UNIT = "ngfw.service"
+"""Its journal (`journalctl -u ngfw.service -o cat`) has one JSON object a line for each inspected connection, and for
+each request that no origin answered: client, origin, SNI, status, and how leg 1 and leg 2 were made.
+"""
 RUN = "/run/ngfw"
 ADMIN = f"{RUN}/admin.sock"
 """HAProxy's command socket on the node; `show stat` gives exact counters."""
@@ -57,8 +59,6 @@ def files(bed: Bed, pki: Pki, secrets: Mapping[str, str]) -> dict[str, FileSpec]
         "table": _TABLE,
         "threads": _THREADS,
         "forged": max(1000, 4 * len(bed.personas)),
-        "log": LOG,
-        "log_limit": "32M",
         "snmp": None,
     }
     made: dict[str, FileSpec] = {}
@@ -81,15 +81,13 @@ def files(bed: Bed, pki: Pki, secrets: Mapping[str, str]) -> dict[str, FileSpec]
         "/etc/ngfw/tls/verifies.pem": FileSpec(verifying.certificate, 0o600),
         "/etc/systemd/system/ngfw-rules.service": FileSpec(_render("ngfw-rules.service", values)),
         "/etc/systemd/system/ngfw.service": FileSpec(_render("ngfw.service", values)),
-        "/etc/systemd/system/ngfw-log.service": FileSpec(_render("ngfw-log.service", values)),
-        "/etc/systemd/system/ngfw-log.timer": FileSpec(_render("ngfw-log.timer", values)),
     }
 
 
 def units(bed: Bed) -> tuple[str, ...]:
     """Units of the firewall's node to enable."""
     snmp = ("snmpd.service",) if bed.ngfw and bed.ngfw.snmp else ()
-    return ("ngfw-rules.service", "ngfw.service", "ngfw-log.timer", *snmp)
+    return ("ngfw-rules.service", UNIT, *snmp)
 
 
 def names(bed: Bed) -> list[str]:
