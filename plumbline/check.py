@@ -91,9 +91,9 @@ def check(
 ) -> Callable[[Function], Function]:
     """Makes a test function a check.
 
-    `id` is layer.name. In `remedy` and `consequence`, {subject} and {name} stand for the subject and its name, {node} and
-    {item} for what is before and after the slash in the name: sysctl -w {item} on {node}. `subject` is for a check without
-    `for_each`. Raises ValueError on an id, severity or kind that no one could select.
+    `id` is layer.name. In `remedy` and `consequence`, {subject} and {name} stand for the subject and its name, {node}
+    and {item} for what is before and after the slash in it, as in "on {node}: sysctl -w {item}=…". `subject` is for a
+    check without `for_each`. Raises ValueError on an id, severity or kind that no one could select.
     """
     if not _ID.fullmatch(id):
         raise ValueError(f"check id {id!r}: layer.name in small letters, digits and dashes was expected")
