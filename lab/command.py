@@ -1,5 +1,6 @@
 """One way to call a program of the host: a time limit, text in and out, and an error that says what failed."""
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +15,7 @@ def call(
     check: bool = True,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the host and return what it said; `timeout` in seconds.
+    """Run a program of the host and return what it said; `timeout` in seconds, `env` on top of the caller's.
 
     Raises `LabError` when it is missing or does not end in time, and, with `check`, when it fails.
     """
@@ -27,7 +28,7 @@ def call(
             errors="replace",
             timeout=timeout,
             check=False,
-            env=env,
+            env={**os.environ, **(env or {}), "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
         )
     except FileNotFoundError:
         raise LabError(

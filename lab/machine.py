@@ -314,7 +314,7 @@ def _podman(bed: str, *argv: str, timeout: float = 30, check: bool = True) -> su
     places = ["--root", str(home / "storage"), "--runroot", str(runtime / "run"), "--tmpdir", str(runtime / "tmp")]
     settings = {"CONTAINERS_CONF": str(home / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(home / "storage.conf")}
     command = ["podman", *places, "--storage-driver", "vfs", "--runtime", "runc", *argv]
-    return call(command, timeout=timeout, check=check, env={**os.environ, **settings})
+    return call(command, timeout=timeout, check=check, env=settings)
 
 
 def _enter(bed: str, name: str) -> list[str]:

@@ -75,6 +75,7 @@ def ensure(progress: Callable[[str], None] = lambda _: None) -> Path:
     with FileLock(home / "lock"):
         if not target.is_dir():
             _build(target, progress)
+            _prune(home, target)
     return target
 
 
@@ -107,10 +108,18 @@ def _build(target: Path, progress: Callable[[str], None]) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def _prune(home: Path, current: Path) -> None:
+    """Remove root file systems of former package lists, except where a machine runs on one."""
+    mounted = Path("/proc/self/mountinfo").read_text()
+    for old in home.iterdir():
+        if old.is_dir() and old != current and f"lowerdir={old}," not in mounted:
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Callable[[str], None]) -> None:
     """Install Debian packages into a new root: a folder, or a tar file where `result` ends in .tar.
 
-    `customise` is a script that is run on the host with the new root as its argument. Raises `LabError` as `ensure` does.
+    `customise` is a script of the host that is given the new root as its argument. Raises `LabError` as `ensure` does.
     """
     require_root()
     mmdebstrap = require("mmdebstrap", "mmdebstrap")
@@ -130,7 +139,7 @@ def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Call
         str(result),
         str(sources),
     ]
-    _run_with_progress(argv, result.parent, progress)
+    _run_with_progress(argv, progress)
     sources.unlink()
 
 
@@ -197,8 +206,8 @@ def _apt_options() -> list[str]:
     return [line.rstrip(";") for line in dump.splitlines() if _HOST_OPTIONS.match(line) and '""' not in line]
 
 
-def _run_with_progress(argv: list[str], cache: Path, progress: Callable[[str], None]) -> None:
-    log = cache / "build.log"
+def _run_with_progress(argv: list[str], progress: Callable[[str], None]) -> None:
+    log = cache_dir() / "rootfs.log"
     started = time.monotonic()
     progress("installing Debian packages into a new root file system, about 60 s")
     with (
@@ -219,7 +228,7 @@ def _run_with_progress(argv: list[str], cache: Path, progress: Callable[[str], N
             if build.poll() is None:
                 build.terminate()
     if build.returncode != 0:
-        raise _explain(log, cache)
+        raise _explain(log)
     progress(f"root file system ready after {time.monotonic() - started:.0f} s")
 
 
@@ -228,10 +237,12 @@ def _last_line(log: Path) -> str:
     return lines[-1][:80] if lines else ""
 
 
-def _explain(log: Path, cache: Path) -> LabError:
+def _explain(log: Path) -> LabError:
     text = log.read_text(errors="replace")
     tail = "\n".join(text.splitlines()[-5:])
     for pattern, what, remedy in _FINDINGS:
         if pattern.search(text):
-            return LabError(f"a root file system cannot be built: {what}\n{tail}", remedy=remedy.format(cache=cache))
+            return LabError(
+                f"a root file system cannot be built: {what}\n{tail}", remedy=remedy.format(cache=cache_dir())
+            )
     return LabError(f"a root file system cannot be built\n{tail}", remedy=f"look at {log}")

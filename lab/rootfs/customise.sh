@@ -3,14 +3,31 @@
 set -eu
 root=$1
 
+# The mounts of pods reach the other pods of a node, as on real hardware, where systemd itself sees to it.
+cat > "$root/etc/systemd/system/shared-mounts.service" <<'UNIT'
+[Unit]
+Description=Mounts are shared within this machine
+DefaultDependencies=no
+Before=sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/mount --make-rshared /
+
+[Install]
+WantedBy=sysinit.target
+UNIT
+
 # Nothing starts by itself except what every node has; the rest is enabled for the nodes that need it.
 mkdir -p "$root/etc/systemd/system-preset"
 cat > "$root/etc/systemd/system-preset/00-plumbline.preset" <<'PRESET'
 enable ssh.service
+enable shared-mounts.service
 disable *
 PRESET
-systemctl --root="$root" preset-all >/dev/null 2>&1
-systemctl --root="$root" set-default multi-user.target >/dev/null 2>&1
+chroot "$root" systemctl preset-all >/dev/null 2>&1
+chroot "$root" systemctl set-default multi-user.target >/dev/null 2>&1
 
 # These would reach through to the kernel that all nodes and the host share, or wait for hardware that is not there.
 for unit in systemd-sysctl.service systemd-modules-load.service systemd-remount-fs.service systemd-networkd.service \
