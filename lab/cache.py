@@ -116,7 +116,7 @@ def disk_full(needs: int = 0) -> LabError:
     wanted = f", {needs} bytes needed" if needs else ""
     return LabError(
         f"disk full: {folder} has {shutil.disk_usage(folder).free} bytes free{wanted}",
-        remedy=f"free some space (`rm -r {folder}/go` costs only a slower next build) or set PLUMBLINE_CACHE to a larger disk",
+        remedy=f"free some space (`rm -r {folder}/go` slows the next build) or set PLUMBLINE_CACHE to a larger disk",
     )
 
 

@@ -140,7 +140,7 @@ def _environment() -> dict[str, str]:
 
 
 def _go(folder: str, *arguments: str, limit: float, detail: Callable[[str], None] = lambda _: None) -> str:
-    """Run Go in `go/<folder>` for at most `limit` seconds; `detail` is told what it compiles; its output is returned."""
+    """Run Go in `go/<folder>` for at most `limit` seconds and return its output; `detail` is told what it does."""
     binary = toolchain(required_go(folder))
     # Killed with the run that wants it, and behind everything that somebody waits for.
     command = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5", str(binary), *arguments]
