@@ -62,7 +62,10 @@ class Access:
 
     def require_inside(self) -> None:
         """BedUnreachable unless this thread stands where the bed's addresses are the bed's."""
-        if self.netns and not namespace.inside(self.netns):
+        if not self.netns:
+            return
+        there = namespace.path_of(self.netns).exists()
+        if not (there and namespace.inside(self.netns)):
             raise BedUnreachable(
                 f"this process is not in the network namespace {self.netns}: nothing was sent",
                 remedy="python -m plumbline.collect enters it by itself",

@@ -25,14 +25,6 @@ def probes(world: World) -> Iterator[Planned]:
     yield from _around(world)
 
 
-def bad_origins(bed: Bed) -> dict[str, str]:
-    """The name under which each bad origin is reached: the kind, in the domain of the first persona."""
-    if bed.ngfw is None or not bed.personas:
-        return {}
-    domain = next(iter(bed.personas.values())).name.partition(".")[2]
-    return {kind: f"{kind}.{domain}" for kind in bed.ngfw.bad_origins}
-
-
 def targets(bed: Bed, to: str) -> dict[str, Persona]:
     """The personas that a flow goes to."""
     return {n: p for n, p in bed.personas.items() if to in ("personas", p.workload, n)}
@@ -64,9 +56,8 @@ def _first(world: World, pod: Pod, personas: dict[str, Persona], ca: str) -> Ite
         yield of_pod(
             pod, "ping", "class", name, {"address": str(persona.address), "interface": "net1", "tos": tos}, 1.5
         )
-    for kind, name in bad_origins(world.bed).items():
-        origin = next(iter(world.bed.personas.values()))
-        yield of_pod(pod, "tls", "bad-origin", kind, {**_tls(origin, ca, ()), "name": name, "http": {"path": "/"}}, 6.0)
+    for kind, args in _bad_origins(world, ca):
+        yield of_pod(pod, "tls", "bad-origin", kind, {**args, "http": {"path": "/"}}, 6.0)
 
 
 def _tls(persona: Persona, ca: str, alpn: tuple[str, ...]) -> dict[str, Any]:
@@ -89,10 +80,14 @@ def _origins(world: World) -> Iterator[Planned]:
                 for target, purpose, args in asked:
                     yield of_pod(pod, "tls", purpose, target, args, 6.0)
     if ngfw and world.reachable(ngfw.node):
-        origin = next(iter(world.bed.personas.values()))
-        for kind, name in bad_origins(world.bed).items():
-            args = {**_tls(origin, ca, ()), "name": name}
+        for kind, args in _bad_origins(world, ca):
             yield Planned("tls", "bad-origin-direct", ngfw.node, ngfw.node, kind, args, 6.0)
+
+
+def _bad_origins(world: World, ca: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """By kind, what a client that trusts `ca` asks a server for whose certificate is bad."""
+    for kind, origin in (world.bed.ngfw.bad_origins if world.bed.ngfw else {}).items():
+        yield kind, {"address": str(origin.address), "name": origin.name, "alpn": [], "ca": ca}
 
 
 def _around(world: World) -> Iterator[Planned]:

@@ -6,6 +6,19 @@ from plumbline.facts.node import NodeFacts, PodFacts
 from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Reply, Snmp, Tcp, Tls
 
 __all__ = [
-    "Arp", "Capture", "Cluster", "Dns", "Facts", "Http", "NodeFacts", "Ping", "Pod", "PodFacts", "Quic", "Reply", "Snmp",
-    "Tcp", "Tls",
-]  # fmt: skip
+    "Arp",
+    "Capture",
+    "Cluster",
+    "Dns",
+    "Facts",
+    "Http",
+    "NodeFacts",
+    "Ping",
+    "Pod",
+    "PodFacts",
+    "Quic",
+    "Reply",
+    "Snmp",
+    "Tcp",
+    "Tls",
+]

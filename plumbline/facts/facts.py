@@ -27,7 +27,7 @@ class Facts:
     """Reads what `plumbline.collect` writes into a folder, also while it is still at work."""
 
     def __init__(self, directory: Path, bed: Bed) -> None:
-        self._directory = directory
+        self.directory = directory
         self._bed = bed
         self._sources: dict[str, Source] = {}
         self._nodes: dict[str, NodeFacts] = {}
@@ -159,18 +159,18 @@ class Facts:
         if name not in self._sources:
             self._wait(name, cause)
             try:
-                self._sources[name] = Source.read(self._directory / name)
+                self._sources[name] = Source.read(self.directory / name)
             except (OSError, ValueError) as error:
                 raise Unknown(f"{name} cannot be read: {error}", cause=cause) from error
         return self._sources[name]
 
     def _json(self, name: str) -> dict[str, Any]:
         self._wait(name, "")
-        return dict(json.loads((self._directory / name).read_bytes()))
+        return dict(json.loads((self.directory / name).read_bytes()))
 
     def _started(self) -> dict[str, Any]:
         """What the collector wrote down when it began; waits for that, but not for long."""
-        path, end = self._directory / "collect.json", time.monotonic() + _START_S
+        path, end = self.directory / "collect.json", time.monotonic() + _START_S
         while not path.exists():
             if time.monotonic() > end:
                 raise Unknown("nothing was collected: the collector did not start")
@@ -179,7 +179,7 @@ class Facts:
 
     def _wait(self, name: str, cause: str) -> None:
         """Until a file is there, or its collector has ended without it, or the time is up."""
-        path = self._directory / name
+        path = self.directory / name
         if path.exists():
             return
         begun = self._started()
