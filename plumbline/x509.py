@@ -116,7 +116,10 @@ class Certificate:
 
 def parse(pem: str) -> tuple[Certificate, ...]:
     """All certificates of a PEM text, in its order. Raises ValueError where one cannot be read, or there is none."""
-    loaded = x509.load_pem_x509_certificates(pem.encode())
+    try:
+        loaded = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise ValueError(f"this is no certificate: {error}") from None
     return tuple(Certificate(c.public_bytes(serialization.Encoding.PEM).decode()) for c in loaded)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -150,3 +152,34 @@ def test_a_pod_that_is_gone_and_a_kind_that_does_not_exist(cable: Cable) -> None
 
     assert answers["gone"]["outcome"] == "error"
     assert answers["odd"]["outcome"] == "error"
+
+
+@pytest.mark.parametrize("vlan", [20, 30])
+def test_a_capture_tells_the_vlan_on_the_wire(cable: Cable, vlan: int) -> None:
+    """A tagged frame, made by hand since a kernel need not know 802.1Q, sent by another process."""
+    frame = b"\xff" * 6 + b"\2" + bytes(5) + bytes.fromhex(f"8100{vlan:04x}08060001080006040001") + bytes(20)
+    send = [
+        "import socket, time",
+        "s = socket.socket(17, 3)",
+        "s.bind(('net1', 0))",
+        f"for _ in range(9): s.send({frame!r}), time.sleep(0.05)",
+    ]
+    sender = subprocess.Popen(["ip", "netns", "exec", cable.far, sys.executable, "-c", "\n".join(send)])
+    try:
+        probes = (
+            Probe("wire", "capture", {"interface": "net1"}, cable.uid, 5),
+            Probe(
+                "wait",
+                "arp",
+                {"interface": "net1", "address": "192.0.2.202", "window": 0.5},
+                cable.uid,
+                1,
+                during="wire",
+            ),
+        )
+        facts = ask(cable, *probes)["wire"]["facts"]
+    finally:
+        sender.wait(10)
+
+    assert facts["vlans"].get(str(vlan), 0) > 0
+    assert [f["ethertype"] for f in facts["frames"] if f["vlan"] == vlan] == [0x0806]
