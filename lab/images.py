@@ -9,33 +9,47 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import programs, rootfs
-from lab.cache import digest, publish
+from lab import machine, programs, rootfs
+from lab.cache import cached, digest, publish
 from lab.errors import LabError
 from lab.progress import Progress
 
+IMPORT_LIMIT = 120.0
 REGISTRY = "lab.plumbline"
 _HERE = Path(__file__).parent
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
+_PATH = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FOLDERS = {"bin": 0o755, "etc": 0o755, "usr": 0o755, "usr/local": 0o755, "usr/local/bin": 0o755, "tmp": 0o1777}
+_SIDE_BY_SIDE = 2
+_DEBIAN_NEEDS, _PLAIN_NEEDS = 2_500_000_000, 300_000_000
+"""Bytes that making an image takes, with Debian packages and without."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is in an image: programs of the lab (by name, in /usr/local/bin) on top of Debian packages, if any."""
+    """What is in an image: programs of the lab (by name, in /usr/local/bin) on top of Debian packages, if any.
+
+    `busybox` adds a static shell and its usual commands in /bin, for images without packages. `seconds` is what making
+    it takes on two cores.
+    """
 
     name: str
     programs: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     tag: str = "1"
+    busybox: bool = False
+    seconds: float = 1
 
     @property
     def reference(self) -> str:
@@ -48,20 +62,23 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("pause", ("pause",), entrypoint=("/usr/local/bin/pause",)),
-        Recipe("caddy", ("caddy",), entrypoint=("/usr/local/bin/caddy",)),
+        Recipe("busybox", busybox=True, entrypoint=("/bin/sh",)),
+        Recipe("caddy", ("caddy",), entrypoint=("/usr/local/bin/caddy",), busybox=True),
+        Recipe("cni", ("dhcp",), entrypoint=("/usr/local/bin/dhcp", "daemon"), busybox=True),
         Recipe("coredns", ("coredns",), entrypoint=("/usr/local/bin/coredns",)),
         Recipe("cert-manager", ("cert-manager-controller",), entrypoint=("/usr/local/bin/cert-manager-controller",)),
         Recipe("metrics-server", ("metrics-server",), entrypoint=("/usr/local/bin/metrics-server",)),
-        Recipe("k6", ("k6",), packages=_AGENT),
-        Recipe("agent", packages=_AGENT),
+        Recipe("agent", packages=_AGENT, seconds=30),
+        Recipe("k6", ("k6",), packages=_AGENT, seconds=3),
         Recipe(
             "services",
             packages=(
                 *_AGENT, "postgresql-15", "pgbouncer", "prometheus", "prometheus-snmp-exporter", "nfs-ganesha",
                 "nfs-ganesha-vfs", "rpcbind", "python3-psycopg2", "snmp", "openssl",
             ),
+            seconds=50,
         ),
-        Recipe("browser", packages=(*_AGENT, "chromium")),
+        Recipe("browser", packages=(*_AGENT, "chromium-headless-shell", "fonts-dejavu-core"), seconds=60),
     )
 }  # fmt: skip
 
@@ -72,11 +89,18 @@ def ensure_images(names: Iterable[str], progress: Progress | None = None) -> dic
     wanted = sorted(set(names))
     if unknown := [name for name in wanted if name not in RECIPES]:
         raise LabError(f"unknown image: {', '.join(unknown)}", remedy=f"one of: {', '.join(sorted(RECIPES))}")
-    return {name: _ensure(RECIPES[name], progress) for name in wanted}
+    recipes = [RECIPES[name] for name in wanted]
+    files = programs.ensure({program for recipe in recipes for program in recipe.programs}, progress)
+    places = {recipe.name: (f"image-{recipe.name}", _key(recipe, files)) for recipe in recipes}
+    missing = [recipe for recipe in recipes if not cached(*places[recipe.name])]
+    progress.plan({f"image {recipe.name}": recipe.seconds for recipe in missing})
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        list(pool.map(lambda recipe: _make(recipe, places[recipe.name], files, progress), missing))
+    return {recipe.name: publish(*places[recipe.name], _gone) / "image.tar" for recipe in recipes}
 
 
 def write_image(target: Path, reference: str, layers: list[Path], config: Mapping[str, Any]) -> None:
-    """Write an OCI layout with these layers (tar files) under the name `reference`. The same input gives the same file."""
+    """Write an OCI layout of these layers (tar files), named `reference`. The same input gives the same file."""
     digests = [f"sha256:{_sha256(layer)}" for layer in layers]
     document = {
         "architecture": "amd64",
@@ -114,42 +138,68 @@ def write_image(target: Path, reference: str, layers: list[Path], config: Mappin
                 tar.addfile(member, data)
 
 
-def program_layer(target: Path, files: Mapping[str, Path]) -> None:
+def program_layer(target: Path, files: Mapping[str, Path], *, busybox: Path | None = None) -> None:
     """Write a layer with these programs in /usr/local/bin, and the folders that a program expects to find."""
     with tarfile.open(target, "w") as tar:
-        for folder, mode in (("tmp", 0o1777), ("etc", 0o755), ("usr", 0o755), ("usr/local", 0o755), ("usr/local/bin", 0o755)):
+        for folder, mode in _FOLDERS.items():
             member = tarfile.TarInfo(folder)
             member.type, member.mode = tarfile.DIRTYPE, mode
             tar.addfile(member)
-        for name, path in sorted(files.items()):
-            member = tarfile.TarInfo(f"usr/local/bin/{name}")
+        placed = {f"usr/local/bin/{name}": path for name, path in files.items()}
+        for name, path in sorted((placed | ({"bin/busybox": busybox} if busybox else {})).items()):
+            member = tarfile.TarInfo(name)
             member.size, member.mode = path.stat().st_size, 0o755
             with path.open("rb") as data:
                 tar.addfile(member, data)
+        for command in _commands(busybox) if busybox else []:
+            member = tarfile.TarInfo(f"bin/{command}")
+            member.type, member.linkname, member.mode = tarfile.SYMTYPE, "busybox", 0o777
+            tar.addfile(member)
 
 
-def _ensure(recipe: Recipe, progress: Progress) -> Path:
-    found = programs.ensure(recipe.programs, progress) if recipe.programs else {}
-    key = digest([asdict(recipe), sorted(map(str, found.values())), (_HERE / "images.sh").read_text(), rootfs.SUITE])
-    name = f"image {recipe.name}"
+def _commands(busybox: Path) -> list[str]:
+    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, timeout=10, check=True).stdout
+    return sorted(set(listed.split()) - {"busybox"})
+
+
+def _key(recipe: Recipe, files: Mapping[str, Path]) -> str:
+    row = {name: value for name, value in asdict(recipe).items() if name != "seconds"}
+    # The path of a program has its version and the digest of its recipe in it.
+    used = [str(files[name]) for name in recipe.programs]
+    return digest([row, used, _base_key(recipe), str(_FOLDERS), rootfs.digest() if recipe.busybox else ""])
+
+
+def _base_key(recipe: Recipe) -> str:
+    return digest([recipe.packages, (_HERE / "images.sh").read_text(), rootfs.SUITE])
+
+
+def _make(recipe: Recipe, place: tuple[str, str], files: Mapping[str, Path], progress: Progress) -> None:
+    step = f"image {recipe.name}"
+
+    def build_base(folder: Path) -> None:
+        packages, script = list(recipe.packages), _HERE / "images.sh"
+        rootfs.debootstrap(folder / "base.tar", packages, script, lambda text: progress.detail(step, text))
 
     def build(folder: Path) -> None:
-        with progress.step(name, estimate=60 if recipe.packages else 2):
-            layers = []
-            if recipe.packages:
-                base = folder / "base.tar"
-                rootfs.debootstrap(base, list(recipe.packages), _HERE / "images.sh", lambda text: progress.detail(name, text))
-                layers.append(base)
-            if found:
-                program_layer(folder / "programs.tar", found)
-                layers.append(folder / "programs.tar")
-            config = {"Entrypoint": list(recipe.entrypoint), "Env": ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}
-            write_image(folder / "image.tar", recipe.reference, layers, config)
-            for rest in folder.iterdir():
-                if rest.name != "image.tar":
-                    rest.unlink()
+        layers = []
+        if recipe.packages:
+            # An artefact of its own: images of the same packages share it, here and on a node.
+            layers.append(publish("layer", _base_key(recipe), build_base, needs=_DEBIAN_NEEDS) / "base.tar")
+        top = folder / "programs.tar"
+        if recipe.programs or recipe.busybox:
+            busybox = rootfs.ensure() / "bin/busybox" if recipe.busybox else None
+            program_layer(top, {name: files[name] for name in recipe.programs}, busybox=busybox)
+            layers.append(top)
+        config = {"Entrypoint": list(recipe.entrypoint), "Env": [_PATH]}
+        write_image(folder / "image.tar", recipe.reference, layers, config)
+        top.unlink(missing_ok=True)
 
-    return publish(f"image-{recipe.name}", key, build, needs=2_500_000_000 if recipe.packages else 300_000_000) / "image.tar"
+    with progress.step(step, estimate=recipe.seconds):
+        publish(*place, build, needs=_DEBIAN_NEEDS if recipe.packages else _PLAIN_NEEDS)
+
+
+def _gone(folder: Path) -> None:
+    raise LabError(f"an image has vanished from the cache while it was wanted: {folder}", remedy="run it again")
 
 
 def _descriptor(media_type: str, blob: bytes) -> dict[str, Any]:
@@ -169,3 +219,30 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(data)
     tar.addfile(member, io.BytesIO(data))
+
+
+def import_on_nodes(bed: str, wanted: Mapping[str, list[Path]]) -> None:
+    """Give each node's containerd the images that it lacks, all nodes side by side. LabError names node and image."""
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        list(pool.map(lambda item: _import(bed, item[0], item[1]), wanted.items()))
+
+
+def _import(bed: str, node: str, tars: list[Path]) -> None:
+    there = machine.run(bed, node, ["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"], timeout=IMPORT_LIMIT)
+    for tar in tars:
+        if reference_of(tar) in there.stdout.split():
+            continue
+        # The archive comes in by standard input: it lies in the host's cache, which nodes do not see.
+        done = machine.feed(
+            bed, node, ["ctr", "--namespace", "k8s.io", "images", "import", "-"], tar, timeout=IMPORT_LIMIT
+        )
+        if done.returncode != 0:
+            raise LabError(f"{node}: image {reference_of(tar)} cannot be imported: {done.stderr.strip()[-300:]}")
+
+
+def reference_of(tar: Path) -> str:
+    """The name that an image file carries."""
+    with tarfile.open(tar) as archive:
+        index = archive.extractfile("index.json")
+        assert index is not None
+        return str(json.load(index)["manifests"][0]["annotations"]["io.containerd.image.name"])
