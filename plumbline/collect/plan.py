@@ -1,4 +1,35 @@
-"""The plan of a run: what to read on each node, and which probes start where. Pure: bed and cluster in, plan out."""
+"""The plan of a run: what to read on each node, and which probes start where. Pure: bed and cluster in, plan out.
+
+Suites find answers by kind and purpose; source > target are names of the bed:
+
+kind     purpose            source > target
+ping     oobi               node > node
+ping     gateway            node > network, workload > network; from eth1.N, or from net1; with the network's class
+ping     frame              the same, with a whole frame of the network's MTU that must not be fragmented
+ping     route              workload > address that its attachment has a route of its own for
+ping     class              workload > persona, with the class of the persona's network
+ping     refused            workload > workload or persona, where a flow is expected to be refused
+arp      neighbour          node > network: who has the gateway's address
+arp      duplicate          node > network: who else has the node's own
+arp      claim              gateway node > persona: who has the persona's
+arp      around-neighbour   workload > persona: is it a neighbour of agents, past the NGFW
+capture  wire               node > eth1, while that node's gateway and neighbour probes run
+tls      flow               workload > persona, from every pod, trusting what the workload trusts
+tls      page               workload > persona, from one pod: HTTP/1.1, a page, and a second handshake that may resume
+tls      origin             NGFW's node (or the persona's workload) > persona, trusting what the NGFW verifies
+tls      bad-origin         workload > kind of bad origin, through the NGFW
+tls      bad-origin-direct  NGFW's node > kind of bad origin
+tls      api-anonymous      node > api; kubelet-anonymous: node > node
+quic     quic               workload > persona; origin-quic: NGFW's node > persona
+tcp      around             workload > persona over eth0
+tcp      refused            as ping
+tcp      api                node > api
+tcp      port, service      node > workload: on its pod, on the address of its service
+dns      dns                workload > persona, "kubernetes" or "nothing" (a name that must not exist)
+dns      dns-node           node > kubernetes
+http     prometheus         node > workload
+snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
+"""
 
 from __future__ import annotations
 

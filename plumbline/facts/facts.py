@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from plumbline.bed import Bed
 from plumbline.facts.cluster import API, Cluster, Pod
 from plumbline.facts.node import NodeFacts, PodFacts
-from plumbline.facts.replies import Reply
+from plumbline.facts.replies import Http, Reply, ScrapeTarget
 from plumbline.facts.source import Source
 from plumbline.outcome import Unknown
 
@@ -89,6 +89,22 @@ class Facts:
         """The first of `probes`."""
         return self._reply(kind, self._planned(kind.kind, purpose, source, target, node)[0])
 
+    @cached_property
+    def scrape_targets(self) -> tuple[ScrapeTarget, ...]:
+        """What Prometheus says of each thing that it scrapes. Unknown where it does not say so."""
+        page = self.probe(Http, "prometheus")
+        declared = self._bed.services.prometheus
+        cause = _cause(declared.workload if declared else "")
+        if page.status != 200:
+            raise Unknown(f"Prometheus does not list its targets: {page}, status {page.status}", cause=cause)
+        try:
+            return tuple(
+                ScrapeTarget(t["labels"]["job"], t["labels"]["instance"], t["health"] == "up", t.get("lastError", ""))
+                for t in page.json()["data"]["activeTargets"]
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unknown(f"Prometheus's list of targets cannot be read: {error!r}", cause=cause) from error
+
     def raw(self, source: str) -> Source:
         """A source as it was collected: "nodes/ucs-1", "kubernetes", "probes/ucs-1"."""
         return self._source(f"{source}.json", "")
@@ -145,7 +161,8 @@ class Facts:
         answer = self._replies[node].get(planned["id"])
         if answer is None or answer["outcome"] == "error":
             why = answer["error"] if answer else "it has no answer"
-            raise Unknown(f"the probe {planned['id']} could not be made: {why}", cause=f"node:{node}")
+            cause = _cause(planned["source"]) if planned["pod"] else f"node:{node}"
+            raise Unknown(f"the probe {planned['id']} could not be made: {why}", cause=cause)
         about = {key: planned[key] for key in ("id", "purpose", "node", "source", "target", "pod", "args")}
         return kind(**about, **{key: answer[key] for key in ("outcome", "error", "seconds", "facts")})
 

@@ -213,6 +213,16 @@ class Capture(Reply):
         return frozenset(f.vlan for f in self.frames if address in (f.source, f.target))
 
 
+@dataclass(frozen=True)
+class ScrapeTarget:
+    """Something that Prometheus scrapes: its job and instance, whether it is up, and the last error."""
+
+    job: str
+    instance: str
+    up: bool
+    error: str
+
+
 class Http(Reply):
     """A page."""
 

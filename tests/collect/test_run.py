@@ -91,7 +91,7 @@ def test_a_probe_from_a_pod_that_has_no_process_is_unknown(facts: Facts) -> None
     with pytest.raises(Unknown, match="no process of pod") as caught:
         facts.probes(Tls, "flow", source="agent", target="persona-1")
 
-    assert caught.value.cause == "node:n1"
+    assert caught.value.cause == "workload:agent"
 
 
 def test_a_probe_that_the_bed_does_not_give_occasion_for_is_unknown(facts: Facts) -> None:
