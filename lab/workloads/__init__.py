@@ -1,0 +1,86 @@
+"""Everything that is applied to the lab's Kubernetes so that the workloads of a bed file run.
+
+`manifests` is a pure function of the bed, the PKI and the secrets' values; `apply` and `wait_ready` make it so.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from lab import netns, programs
+from lab.places import run_dir
+from lab.pki import Pki
+from lab.progress import Progress
+from lab.workloads import objects
+from lab.workloads.roles import GATE, access
+from lab.workloads.applying import apply
+from lab.workloads.client import Client
+from lab.workloads.node_files import files
+from lab.workloads.materials import material
+from lab.workloads.ready import wait_ready
+from lab.workloads.rendering import Manifest, Material, program_images, render
+from lab.workloads.scaling import scalers
+from lab.workloads.secrets import values
+from plumbline.bed import Bed
+
+__all__ = [
+    "GATE", "Material", "apply", "files", "images", "manifests", "material", "node_images", "realise", "values", "wait_ready",
+]  # fmt: skip
+
+PAUSE = "pause"
+STEP = "workloads"
+_RUNNER = "runner"
+
+
+def manifests(bed: Bed, pki: Pki, secrets: Material) -> list[Manifest]:
+    """All objects of the bed's cluster, but the kinds of cert-manager, which `definitions` gives.
+
+    LabError where a workload's program has no template, ValueError where the bed leaves out what an object needs.
+    """
+    common = [
+        *objects.namespaces(bed),
+        objects.attachment_definition(),
+        *access(bed),
+        *objects.storage(bed),
+        *objects.attachments(bed),
+        *objects.secrets(bed, secrets.secrets),
+        *objects.authorities(bed, pki),
+        *objects.certificates(bed),
+    ]
+    own = [manifest for name in bed.workloads for manifest in render(bed, name, secrets)]
+    return [objects.encoded(manifest) for manifest in (*common, *own, *scalers(bed))]
+
+
+def definitions(bed: Bed, progress: Progress | None = None) -> list[Manifest]:
+    """The kinds that cert-manager defines, where the bed has certificates; from the same release as its controller."""
+    if not bed.certificates:
+        return []
+    text = programs.ensure(["cert-manager-crds"], progress)["cert-manager-crds.yaml"].read_text()
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
+
+
+def images(bed: Bed) -> set[str]:
+    """Short names of the images that the bed's pods are made of."""
+    return {PAUSE} | {image for workload in bed.workloads.values() for image in program_images(workload.program)}
+
+
+def node_images(bed: Bed) -> dict[str, set[str]]:
+    """For each node of the cluster the images that it may have to run: fewer to import than all of them everywhere."""
+    result = {node: {PAUSE} for node in bed.kubernetes_nodes}
+    for workload in bed.workloads.values():
+        for node in bed.selected(workload.on):
+            result[node] |= program_images(workload.program)
+    return result
+
+
+def realise(bed: Bed, pki: Pki, kubeconfig: Path, deadline: float, progress: Progress) -> None:
+    """Apply everything and wait until it works; `deadline` is `time.monotonic()` time. A second call changes nothing."""
+    wanted = [*definitions(bed, progress), *manifests(bed, pki, material(bed, pki, values(bed, run_dir(bed.bed))))]
+    namespace = netns.path(bed.bed, _RUNNER)
+    with Client(kubeconfig, namespace if namespace.exists() else None) as client:
+        tell = partial(progress.detail, STEP)
+        apply(wanted, client, deadline, tell)
+        wait_ready(wanted, client, deadline, tell)
