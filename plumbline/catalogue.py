@@ -1,4 +1,4 @@
-"""`python -m plumbline.catalogue [--check]`: writes docs/checks.md from the suites, or says whether it is still true."""
+"""`python -m plumbline.catalogue [--check]`: writes docs/checks.md from the suites, or says if it is still true."""
 
 from __future__ import annotations
 
@@ -55,12 +55,10 @@ def page(found: list[Entry]) -> str:
     for layer, group in itertools.groupby(found, key=lambda entry: entry.check.layer):
         parts.append(f"\n## {layer}\n\n| check | says | severity | kind | runs | source |\n|---|---|---|---|---|---|\n")
         members = list(group)
-        parts += [
-            f"| `{e.check.id}` | {_cell(e.says)} | {e.check.severity} | {e.check.kind} | {e.runs} | {_cell(e.check.source)} |\n"
-            for e in members
-        ]
+        for e in members:
+            parts.append(_row(e.check.id, e.says, e.check.severity, e.check.kind, str(e.runs), e.check.source))
         parts.append("\n| check | what follows when it is red | remedy |\n|---|---|---|\n")
-        parts += [f"| `{e.check.id}` | {_cell(e.check.consequence)} | {_cell(e.check.remedy)} |\n" for e in members]
+        parts += [_row(e.check.id, e.check.consequence, e.check.remedy) for e in members]
     return "".join(parts)
 
 
@@ -83,6 +81,10 @@ def _entry(check: Check, name: str, function: object, bed: Bed, file: str) -> En
 
 def _rank(layer: str) -> tuple[int, str]:
     return (LAYERS.index(layer) if layer in LAYERS else len(LAYERS), layer)
+
+
+def _row(id: str, *cells: str) -> str:
+    return f"| `{id}` | " + " | ".join(_cell(cell) for cell in cells) + " |\n"
 
 
 def _cell(text: str) -> str:
