@@ -15,8 +15,8 @@ from plumbline.bed import Bed
 
 CNI_VERSION = "0.4.0"
 USER = "lab:cni"
-PROGRAMS = {"cni-attach": "/opt/cni/bin/cni-attach", "flannel-cni": "/opt/cni/bin/flannel"}
-"""Program of the lab → where it stands on a node; the other plugins are Debian's, in /usr/lib/cni."""
+PROGRAMS = {"cni-attach": "/usr/lib/cni/cni-attach", "flannel-cni": "/usr/lib/cni/flannel"}
+"""Program of the lab → where it stands on a node, beside the plugins of Debian: containerd looks in one folder only."""
 _PKI = "/etc/kubernetes/pki"
 
 
