@@ -71,12 +71,9 @@ def _wanted(program: Program, names: set[str]) -> tuple[Output, ...]:
 def _key(program: Program) -> str:
     source = program.source
     files = sorted((GO_SETS / source.folder).glob("*")) if not isinstance(source, Wheel) else []
-    return digest(
-        [
-            str(program),
-            *(f"{file.name}\n{file.read_text()}" for file in files if file.suffix in {".go", ".mod", ".sum"}),
-        ]
-    )
+    # Not the estimates of time and space: a better one is no reason to build again.
+    recipe = [program.version, str(source), str(program.outputs)]
+    return digest([*recipe, *(f"{file.name}\n{file.read_text()}" for file in files if file.is_file())])
 
 
 def _in_cache(program: Program, outputs: tuple[Output, ...]) -> dict[str, Path] | None:
@@ -121,7 +118,7 @@ def _is_version(path: str, ask: tuple[str, ...], number: str) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return re.search(rf"(?<![\w.]|\d\.)v?{re.escape(number)}(?![\w.-])", answer.stdout + answer.stderr) is not None
+    return re.search(rf"(?<![\w.])v?{re.escape(number)}(?![\w-]|\.\d)", answer.stdout + answer.stderr) is not None
 
 
 def _is_static(path: Path) -> bool:

@@ -100,13 +100,13 @@ PROGRAMS: tuple[Program, ...] = (
         seconds=300,
         needs=5_000_000_000,
     ),
-    Program("etcd", "v3.6.6", GoSet("etcd"), (Output("etcd", "server", ("--version",)),), 60, 1_500_000_000),
+    Program("etcd", "v3.6.6", GoSet("etcd"), (Output("etcd", "server", ("--version",)),), 15, 1_500_000_000),
     Program(
         "cert-manager",
         "v1.11.5",
         GoSet("cert-manager", (("github.com/cert-manager/cert-manager/pkg/util.AppVersion", "v1.11.5"),)),
         (Output("cert-manager-controller", "controller"),),
-        130,
+        90,
         3_000_000_000,
     ),
     Program(
@@ -131,7 +131,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         "metrics-server",
         "v0.9.0",
-        GoSet("metrics-server", (("sigs.k8s.io/metrics-server/pkg/version.gitVersion", "v0.9.0"),)),
+        GoSet("metrics-server", (("k8s.io/client-go/pkg/version.gitVersion", "v0.9.0"),)),
         (Output("metrics-server", ask=("--version",)),),
         60,
         1_500_000_000,
