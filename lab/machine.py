@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from lab import cgroups, netns
+from lab import cgroups, netns, podman
 from lab.command import call
 from lab.errors import LabError
 from lab.places import check_disk, run_dir, state_dir
@@ -82,14 +82,15 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
     require_root()
     for program, package in (("podman", "podman"), ("runc", "runc"), ("conmon", "conmon"), ("nsenter", "util-linux")):
         require(program, package)
-    _configure(bed)
+    podman.configure(bed)
+    podman.end_strays(bed, time.monotonic() + 5)
     there = status(bed)
     missing = [machine for machine in machines if machine.name not in there or there[machine.name].pid == 0]
     if not missing:
         return
     check_disk(state_dir(bed), DISK_NEEDED)
     if stale := [machine.name for machine in missing if machine.name in there]:
-        _podman(bed, "rm", "--force", "--time", "0", *stale, timeout=60)
+        podman.call(bed, "rm", "--force", "--time", "0", *stale, timeout=60)
     progress(f"booting {len(missing)} machines: {', '.join(machine.name for machine in missing)}")
     with ThreadPoolExecutor(max_workers=len(missing)) as pool:
         for _ in pool.map(lambda machine: _boot(bed, machine, rootfs), missing):
@@ -186,7 +187,7 @@ def leader(bed: str, name: str) -> int:
 
 def power_off(bed: str, name: str) -> None:
     """Cut the power: every process of the machine ends at once, its disk stays, its links lose their carrier."""
-    _podman(bed, "kill", "--signal", "KILL", name)
+    podman.call(bed, "kill", "--signal", "KILL", name)
     netns.set_cables(bed, name, plugged=False)
     netns.clear(bed, name, state_dir(bed) / "nodes" / name / "root")
 
@@ -194,24 +195,24 @@ def power_off(bed: str, name: str) -> None:
 def power_on(bed: str, name: str) -> None:
     """Give a machine that was cut off its power back; it boots from its own disk."""
     netns.set_cables(bed, name, plugged=True)
-    _podman(bed, "start", name, timeout=60)
+    podman.call(bed, "start", name, timeout=60)
 
 
 def pause(bed: str, name: str) -> None:
     """Hang a machine: none of its processes runs on, though its kernel still answers pings."""
-    _podman(bed, "pause", name)
+    podman.call(bed, "pause", name)
 
 
 def unpause(bed: str, name: str) -> None:
     """Let a hung machine go on."""
-    _podman(bed, "unpause", name)
+    podman.call(bed, "unpause", name)
 
 
 def status(bed: str) -> dict[str, State]:
     """Every machine of the bed that podman knows, by name."""
-    if not (state_dir(bed) / "podman").exists():
+    if not podman.home(bed).exists():
         return {}
-    said = _podman(bed, "ps", "--all", "--format", "json").stdout
+    said = podman.call(bed, "ps", "--all", "--format", "json").stdout
     found = [State(entry["Names"][0], entry["State"], int(entry["Pid"])) for entry in json.loads(said or "[]")]
     return {state.name: state for state in found}
 
@@ -223,8 +224,10 @@ def journal(bed: str, name: str) -> Path:
 
 def remove_all(bed: str) -> None:
     """Take away every machine of a bed: processes, mounts, disks and cgroups. Nothing there is no error."""
-    if (state_dir(bed) / "podman").exists():
-        _podman(bed, "rm", "--all", "--force", "--time", "0", timeout=60, check=False)
+    if podman.home(bed).exists():
+        podman.end_strays(bed, time.monotonic() + 5)
+        podman.call(bed, "rm", "--all", "--force", "--time", "0", timeout=60, check=False)
+    podman.forget_containers(bed)
     cgroups.kill(bed)
     _unmount_below(state_dir(bed))
     _unmount_below(run_dir(bed))
@@ -257,16 +260,20 @@ def _boot(bed: str, machine: Machine, rootfs: Path) -> None:
         value = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
         limits += ["--ulimit", f"{limit}={value}:{value}"]
     tmpfs = [text for place, options in _TMPFS.items() for text in ("--tmpfs", f"{place}:rw,nosuid,nodev,{options}")]
-    _podman(
-        bed,
+    argv = [
         "run", "--detach", "--name", machine.name, "--hostname", machine.name,
         "--pidfile", str(_machine_run(bed) / f"{machine.name}.pid"),
         "--network", f"ns:{netns.path(bed, machine.name)}", "--no-hosts", "--dns", "none",
         "--systemd", "false", "--env", "container=podman", "--privileged",
         "--cgroupns", "private", "--cgroup-parent", cgroups.parent(bed),
         *limits, *tmpfs, *volumes, "--rootfs", str(root), "/sbin/init",
-        timeout=60,
-    )  # fmt: skip
+    ]  # fmt: skip
+    try:
+        podman.call(bed, *argv, timeout=60)
+    except LabError:
+        # A podman that was killed while it made this very machine leaves half of it.
+        podman.call(bed, "rm", "--force", "--ignore", "--time", "0", machine.name, timeout=60)
+        podman.call(bed, *argv, timeout=60)
 
 
 def _mount_root(home: Path, rootfs: Path) -> Path:
@@ -293,28 +300,6 @@ def _lay_down(root: Path, path: str, spec: FileSpec) -> None:
         file.write(content)
         os.fchmod(file.fileno(), spec.mode)
     new.replace(place)
-
-
-def _configure(bed: str) -> None:
-    """podman's own settings for this bed: it must neither see nor be seen by the user's podman."""
-    home = state_dir(bed) / "podman"
-    home.mkdir(exist_ok=True, mode=0o700)
-    (home / "containers.conf").write_text(
-        '[containers]\noom_score_adj = 0\nlog_driver = "none"\n\n'
-        '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nlock_type = "file"\n'
-    )
-    runtime = run_dir(bed) / "podman"
-    (home / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\nrunroot = "{runtime / "run"}"\ngraphroot = "{home / "storage"}"\n'
-    )
-
-
-def _podman(bed: str, *argv: str, timeout: float = 30, check: bool = True) -> subprocess.CompletedProcess[str]:
-    home, runtime = state_dir(bed) / "podman", run_dir(bed) / "podman"
-    places = ["--root", str(home / "storage"), "--runroot", str(runtime / "run"), "--tmpdir", str(runtime / "tmp")]
-    settings = {"CONTAINERS_CONF": str(home / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(home / "storage.conf")}
-    command = ["podman", *places, "--storage-driver", "vfs", "--runtime", "runc", *argv]
-    return call(command, timeout=timeout, check=check, env=settings)
 
 
 def _enter(bed: str, name: str) -> list[str]:

@@ -27,6 +27,11 @@ def forget(bed: str) -> None:
             folder.parent.rmdir()
 
 
+def access_file(bed: str) -> Path:
+    """Where a runner reads how to reach the lab; it is there while the lab is whole."""
+    return Path("/run/plumbline") / bed / "access.json"
+
+
 def check_disk(place: Path, needed: int) -> None:
     """Raise `LabError` when the file system of `place` cannot carry machines: too full (`needed` bytes), an overlay."""
     system = os.statvfs(place)

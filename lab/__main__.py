@@ -1,0 +1,125 @@
+"""`python -m lab up|down|status|shell|logs [--bed FILE]`: the bed of a bed file, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lab import machine
+from lab import status as lab_status
+from lab import up as realise
+from lab.errors import LabError
+from lab.progress import Progress, seconds
+from plumbline.bed import Bed, BedError, load
+
+DEFAULT_BED = Path("inventories/lab.yaml")
+EXIT_USAGE = 2
+EXIT_FAILED = 1
+EXIT_DOWN = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 done, 1 it failed, 2 wrong words or bed file, 3 `status` of a lab that is not whole."""
+    options = _parser().parse_args(arguments)
+    try:
+        bed = _bed(options.bed)
+        return int(options.run(bed, options))
+    except BedError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except subprocess.TimeoutExpired as error:
+        print(f"lab: `{' '.join(map(str, error.cmd))}` did not end within {error.timeout:.0f} s", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("lab: interrupted; the same command goes on from here, `python -m lab down` takes all away", file=sys.stderr)
+        return 130
+
+
+def _bed(path: Path) -> Bed:
+    bed = load(path)
+    if bed.realised_by != "lab":
+        raise LabError(f"{path} declares a bed of hardware", remedy="give the lab a bed with `realised_by: lab`")
+    return bed
+
+
+def _up(bed: Bed, options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    realise.up(bed, Progress())
+    print(f"{bed.bed} is up ({seconds(time.monotonic() - began)})")
+    return 0
+
+
+def _down(bed: Bed, options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    realise.down(bed.bed, Progress())
+    print(f"{bed.bed} is down ({seconds(time.monotonic() - began)})")
+    return 0
+
+
+def _status(bed: Bed, options: argparse.Namespace) -> int:
+    state = lab_status.status(bed)
+    if options.json:
+        print(json.dumps(asdict(state), indent=1))
+    else:
+        _print_status(state)
+    return 0 if state.whole else EXIT_DOWN
+
+
+def _print_status(state: lab_status.Status) -> None:
+    console = Console(highlight=False)
+    table = Table("node", "state", "units failed", title=f"{state.bed}: {'up' if state.whole else 'not whole'}")
+    for node in state.nodes:
+        colour = "green" if node.state == "running" and not node.failed else "red"
+        table.add_row(node.name, f"[{colour}]{node.state}[/]", " ".join(node.failed))
+    console.print(table)
+
+
+def _shell(bed: Bed, options: argparse.Namespace) -> int:
+    return machine.shell(bed.bed, options.node, options.command)
+
+
+def _logs(bed: Bed, options: argparse.Namespace) -> int:
+    unit = [f"--unit={options.unit}"] if options.unit else []
+    folder = machine.journal(bed.bed, options.node)
+    if not folder.exists():
+        raise LabError(f"there is no journal of {options.node}", remedy=f"nodes: {', '.join(bed.nodes)}; is the lab up?")
+    return subprocess.run(["journalctl", "--no-pager", f"--directory={folder}", *unit], check=False).returncode
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lab", description="The bed of a bed file, realised on this machine.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--bed", type=Path, default=DEFAULT_BED, metavar="FILE", help=f"bed file ({DEFAULT_BED})")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", parents=[common], help="bring the bed up, or go on where it was stopped")
+    up.set_defaults(run=_up)
+    down = commands.add_parser("down", parents=[common], help="take the bed down and leave nothing behind")
+    down.set_defaults(run=_down)
+    status = commands.add_parser("status", parents=[common], help="what is up (exit 3: the lab is not whole)")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(run=_status)
+    shell = commands.add_parser("shell", parents=[common], help="a shell on a node, or one command: shell NODE -- CMD")
+    shell.add_argument("node")
+    shell.add_argument("command", nargs="*", metavar="-- CMD")
+    shell.set_defaults(run=_shell)
+    logs = commands.add_parser("logs", parents=[common], help="the journal of a node, or of one unit of it")
+    logs.add_argument("node")
+    logs.add_argument("unit", nargs="?")
+    logs.set_defaults(run=_logs)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

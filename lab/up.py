@@ -1,0 +1,170 @@
+"""Bringing a bed up on this machine, step by step, and taking it down.
+
+Every step looks at what is there and does only what is missing, so `up` goes on where an earlier one was killed. The
+file `access.json` is written last: while it stands, the lab is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lab import cni, containment, images, isp, kernel, kubernetes, machine, netns, ngfw, nodes, ovs, programs, rootfs
+from lab import switch, topology, workloads
+from lab.errors import LabError
+from lab.machine import Machine, Volume
+from lab.pki import Pki
+from lab.places import access_file, forget, run_dir
+from lab.progress import Progress
+from lab.status import status
+from plumbline.bed import Bed
+
+BOOT_LIMIT = 60.0
+READY_LIMIT = 180.0
+_OUTPUTS = {"flannel-cni": "flannel"}
+HELD_LIMIT = 5.0
+
+
+def up(bed: Bed, progress: Progress) -> None:
+    """Bring the bed up; LabError says what stopped it and what to do. A second call on a whole lab changes nothing."""
+    rootfs.require_root()
+    with _held(bed.bed):
+        digest = _digest(bed)
+        state = run_dir(bed.bed) / "bed.sha256"
+        if state.exists() and state.read_text() != digest:
+            _down(bed.bed, progress)  # the bed file has changed since: a lab is never half of one and half of another
+        if access_file(bed.bed).exists() and status(bed).whole:
+            return
+        access_file(bed.bed).unlink(missing_ok=True)
+        containment.contain(bed.bed, _prefixes(bed))
+        (run_dir(bed.bed) / "bed.sha256").write_text(digest)
+        _realise(bed, progress)
+
+
+def down(bed: str, progress: Progress) -> None:
+    """Take the lab of a bed away with all that it made; nothing there is no error."""
+    rootfs.require_root()
+    with _held(bed):
+        _down(bed, progress)
+
+
+def _down(bed: str, progress: Progress) -> None:
+    access_file(bed).unlink(missing_ok=True)
+    with progress.step("down", estimate=5):
+        machine.remove_all(bed)
+        netns.delete(bed)
+        kernel.restore_shared(run_dir(bed))
+        containment.release(bed)
+        forget(bed)
+
+
+def _realise(bed: Bed, progress: Progress) -> None:
+    base, binaries, tars = _prepare(bed, progress)
+    pki = Pki(run_dir(bed.bed) / "pki")
+    values = workloads.values(bed, run_dir(bed.bed))
+    with progress.step("nodes", estimate=6):
+        kernel.raise_shared(bed, run_dir(bed.bed))
+        netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
+        _boot(bed, _machines(bed, pki, values, binaries), base)
+    access = _access(bed, pki)
+    if bed.kubernetes:
+        with progress.step("images", estimate=8):
+            wanted = workloads.node_images(bed)
+            images.import_on_nodes(bed.bed, {node: [tars[name] for name in sorted(wanted[node])] for node in wanted})
+        with progress.step("workloads", estimate=40):
+            workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
+    part = access_file(bed.bed).with_suffix(".part")
+    part.write_text(json.dumps(access, indent=1))
+    part.rename(access_file(bed.bed))
+
+
+def _prepare(bed: Bed, progress: Progress) -> tuple[Path, dict[str, Path], dict[str, Path]]:
+    """The root file system, the programs and the images: from the cache, or built."""
+    with progress.step("root file system of the nodes", estimate=60) as step:
+        base = rootfs.ensure(lambda text: progress.detail(step.name, text))
+    if not bed.kubernetes:
+        return base, {}, {}
+    binaries = programs.ensure([*kubernetes.PROGRAMS, *cni.PROGRAMS], progress)
+    return base, binaries, images.ensure_images(sorted(workloads.images(bed)), progress)
+
+
+def _machines(bed: Bed, pki: Pki, values: Mapping[str, str], binaries: Mapping[str, Path]) -> list[Machine]:
+    """Every node as a machine: the files of each part of the lab that has something to do with it."""
+    files = nodes.files(bed, pki)
+    units = {name: [*nodes.BASE_UNITS] for name in bed.nodes}
+    volumes: dict[str, dict[str, Volume]] = {name: {} for name in bed.nodes}
+    for name, of_cluster in kubernetes.files(bed, pki).items():
+        files[name] |= of_cluster | cni.files(bed, pki)
+        units[name] += kubernetes.units(bed, name)
+        volumes[name] = {
+            **{f"/usr/local/bin/{program}": Volume(binaries[program]) for program in kubernetes.PROGRAMS},
+            **{place: Volume(binaries[_OUTPUTS.get(program, program)]) for program, place in cni.PROGRAMS.items()},
+        }
+    for name, of_volumes in workloads.files(bed).items():
+        files[name] |= of_volumes
+    if bed.ngfw:
+        files[bed.ngfw.node] |= ngfw.files(bed, pki, values)
+        units[bed.ngfw.node] += ngfw.units(bed)
+    for name in isp.nodes(bed):
+        files[name] |= isp.files(bed, pki, name)
+        units[name] += isp.units()
+    return [Machine(name, files[name], volumes[name], tuple(units[name])) for name in bed.nodes]
+
+
+def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
+    """The switch first, since the nodes want their links when they start; then all nodes side by side."""
+    deadline = time.monotonic() + BOOT_LIMIT
+    machine.boot(bed.bed, [switch.machine()], base)
+    machine.wait_running(bed.bed, ovs.NODE, deadline)
+    switch.apply(bed.bed, topology.nics(bed), topology.oobi(bed))
+    machine.boot(bed.bed, machines, base)
+    with ThreadPoolExecutor(len(machines)) as pool:
+        list(pool.map(lambda node: machine.wait_running(bed.bed, node.name, deadline), machines))
+
+
+def _access(bed: Bed, pki: Pki) -> dict[str, str]:
+    """Write what a runner needs to reach the lab, and say where it stands."""
+    folder = run_dir(bed.bed)
+    access = {
+        "netns": netns.name(bed.bed, topology.RUNNER),
+        "ssh_config": str(nodes.ssh_access(bed, pki, folder)),
+    }
+    if bed.kubernetes:
+        users = {"kubeconfig": (workloads.GATE, ()), "admin_kubeconfig": ("lab:admin", ("system:masters",))}
+        for name, (user, groups) in users.items():
+            path = folder / name
+            path.touch(mode=0o600)
+            path.write_text(kubernetes.kubeconfig(bed, pki, user, groups))
+            access[name] = str(path)
+    return access
+
+
+def _prefixes(bed: Bed) -> list[IPv4Network]:
+    """Every address range of the bed, so that none of it can be reached but inside the lab."""
+    also = [address.network for node in bed.nodes.values() for address in node.also]
+    cluster = [bed.kubernetes.pods, bed.kubernetes.services] if bed.kubernetes else []
+    return [*(network.cidr for network in bed.networks.values()), *also, *cluster]
+
+
+def _digest(bed: Bed) -> str:
+    return hashlib.sha256(bed.model_dump_json(by_alias=True).encode()).hexdigest()
+
+
+@contextmanager
+def _held(bed: str) -> Iterator[None]:
+    """One `up` or `down` of a bed at a time."""
+    Path("/run/plumbline").mkdir(mode=0o700, exist_ok=True)
+    lock = FileLock(Path("/run/plumbline") / f"{bed}.lock", timeout=HELD_LIMIT)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise LabError(f"another `up` or `down` of {bed} is under way", remedy="wait for it to end") from None
