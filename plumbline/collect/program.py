@@ -38,7 +38,7 @@ def text(request: dict[str, Any]) -> bytes:
     return f"REQUEST = {json.dumps(json.dumps(request))}\n{_loader()}".encode()
 
 
-def read(output: bytes, nonce: str) -> dict[str, Any]:
+def read(output: bytes | bytearray, nonce: str) -> dict[str, Any]:
     """The document between the markers; ValueError where there is none."""
     _, begin, rest = output.partition(f"<<<plumbline {nonce}\n".encode())
     body, finish, _ = rest.partition(f"\nplumbline {nonce}>>>".encode())

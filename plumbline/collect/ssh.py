@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from plumbline.collect.access import Access
 from plumbline.facts.source import Outcome, Source
 
 _MOST_OUTPUT = 64 << 20
+_PIPE = 4096
 _SOCKET_PATH = 108
 _SOCKET_SUFFIX = 18
 _FAILURES: tuple[tuple[str, Outcome], ...] = (
@@ -58,23 +59,23 @@ class Ssh:
 
     def ask(self, login: Login, request: dict[str, Any], deadline: float) -> Source:
         """The document with which a node answers `request`; `deadline` is in seconds, for all of it."""
-        nonce, started, sent = secrets.token_hex(8), time.monotonic(), time.time()
+        nonce, started = secrets.token_hex(8), time.monotonic()
         text = program.text({**request, "nonce": nonce})
         control = self.folder / login.node
         shared = control.exists()
-        outcome, error, output = self._run(login, text, deadline)
+        outcome, error, told = self._run(login, text, deadline)
         if outcome == "unreachable" and shared:  # the shared connection died with the node's last boot
             control.unlink(missing_ok=True)
-            outcome, error, output = self._run(login, text, deadline - (time.monotonic() - started))
+            outcome, error, told = self._run(login, text, deadline - (time.monotonic() - started))
         seconds = time.monotonic() - started
         if outcome != "ok":
             return Source(outcome, error, seconds)
         try:
-            facts = program.read(output, nonce)
+            facts = program.read(told.output, nonce)
         except ValueError as why:
-            shown = output.decode("utf-8", "replace").strip()[-160:]
+            shown = told.output.decode("utf-8", "replace").strip()[-160:]
             return Source("rubbish", f"{login.node}: {why}; {shown!r} {error or ''}".strip(), seconds)
-        facts["clock"] = {"sent": sent, "received": time.time()}
+        facts["clock"] = {"sent": told.sent, "received": told.received}
         return Source("ok", None, seconds, facts)
 
     def _command(self, login: Login) -> list[str]:
@@ -102,70 +103,81 @@ class Ssh:
         python = "python3 -IS -"
         return [*command, "--", login.host, f"sudo -n {python}" if self.access.sudo else python]
 
-    def _run(self, login: Login, text: bytes, deadline: float) -> tuple[Outcome, str | None, bytes]:
-        with tempfile.TemporaryFile(
-            dir=self.folder
-        ) as errors:  # a pipe would stay open for as long as the connection is shared
+    def _run(self, login: Login, text: bytes, deadline: float) -> tuple[Outcome, str | None, _Told]:
+        # not a pipe for errors: that would stay open for as long as the connection is shared
+        with tempfile.TemporaryFile(dir=self.folder) as errors:
             try:
                 process = subprocess.Popen(
-                    self._command(login), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+                    self._command(login), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, pipesize=_PIPE
                 )
             except OSError as error:
-                return (
-                    "unreachable",
-                    f"{login.node}: ssh cannot be started: {error.strerror}; apt install openssh-client",
-                    b"",
-                )
+                why = f"ssh cannot be started: {error.strerror}; apt install openssh-client"
+                return "unreachable", f"{login.node}: {why}", _Told()
             with process:
-                output, ended = _exchange(process, text, time.monotonic() + deadline)
-                if not ended:
+                told = _exchange(process, text, time.monotonic() + deadline)
+                if not told.ended:
                     process.kill()
             errors.seek(0)
             said = " ".join(errors.read(4096).decode("utf-8", "replace").split())[-300:]
-        if not ended:
-            if len(output) > _MOST_OUTPUT:
-                return "rubbish", f"{login.node}: it answered without end", b""
-            return "timeout", f"{login.node}: no answer within {deadline:.1f} s {said}".strip(), b""
+        if not told.ended:
+            if len(told.output) > _MOST_OUTPUT:
+                return "rubbish", f"{login.node}: it answered without end", told
+            return "timeout", f"{login.node}: no answer within {deadline:.1f} s {said}".strip(), told
         if process.returncode == 255:
             lower = said.lower()
             outcome: Outcome = next((o for words, o in _FAILURES if words in lower), "unreachable")
-            return outcome, f"{login.node}: {said or 'the connection was closed'}", output
-        return "ok", said or (f"exit code {process.returncode}" if process.returncode else None), output
+            return outcome, f"{login.node}: {said or 'the connection was closed'}", told
+        return "ok", said or (f"exit code {process.returncode}" if process.returncode else None), told
 
 
-def _exchange(process: subprocess.Popen[bytes], text: bytes, end: float) -> tuple[bytes, bool]:
-    """Sends the text and reads until the process ends; the second value says whether it ended in time."""
+@dataclass
+class _Told:
+    """What came back, whether all of it did, and when (Unix time) the last was sent and the first received.
+
+    The node cannot have begun before the last of the text was taken from us, which, the pipe being small, is after the
+    login: so the time that a login takes does not blur the comparison of clocks.
+    """
+
+    output: bytearray = field(default_factory=bytearray)
+    ended: bool = False
+    sent: float = 0.0
+    received: float = 0.0
+
+
+def _exchange(process: subprocess.Popen[bytes], text: bytes, end: float) -> _Told:
+    """Sends the text and reads until the process ends, or `end` (monotonic)."""
     assert process.stdin is not None
     assert process.stdout is not None
-    output, left = bytearray(), memoryview(text)
+    told, left = _Told(), memoryview(text)
     os.set_blocking(process.stdin.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdin, selectors.EVENT_WRITE)
         selector.register(process.stdout, selectors.EVENT_READ)
         while selector.get_map():
             events = selector.select(max(0.0, end - time.monotonic()))
-            if not events or len(output) > _MOST_OUTPUT:
-                return bytes(output), False
+            if time.monotonic() >= end or len(told.output) > _MOST_OUTPUT:
+                return told
             for key, _ in events:
                 if key.fileobj is process.stdout:
                     chunk = os.read(process.stdout.fileno(), 1 << 16)
-                    output += chunk
+                    told.output += chunk
+                    told.received = time.time()
                     if not chunk:
                         selector.unregister(process.stdout)
                     continue
+                told.sent = time.time()
                 try:
-                    left = left[os.write(process.stdin.fileno(), left[: 1 << 16]) :]
+                    left = left[os.write(process.stdin.fileno(), left[:_PIPE]) :]
                 except BrokenPipeError:
                     left = left[:0]
                 if not left:
                     selector.unregister(process.stdin)
                     with suppress(BrokenPipeError):
                         process.stdin.close()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(max(0.05, end - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return bytes(output), False
-    return bytes(output), True
+        told.ended = True
+    return told
 
 
 def control_folder(out: Path, nodes: Iterable[str]) -> Path:

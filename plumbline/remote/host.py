@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import platform
+import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -127,9 +129,10 @@ def _listening() -> Json:
 
 
 def _address(text: str) -> str:
-    if len(text) == 8:
-        return ".".join(str(byte) for byte in bytes.fromhex(text)[::-1])
-    return "::" if set(text) == {"0"} else text.lower()
+    """An address as /proc writes it: words of four bytes, each in the processor's order."""
+    words = [bytes.fromhex(text[n : n + 8]) for n in range(0, len(text), 8)]
+    packed = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
 def _kernel_errors() -> Json:

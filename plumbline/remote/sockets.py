@@ -7,8 +7,8 @@ import time
 
 from plumbline.remote.types import Json
 
+_CONNECT_S = 1.5  # three tries of TCP's; where nobody answers, others must not wait for it
 SO_BINDTODEVICE = 25
-SO_MARK = 36
 
 
 def bound(kind: int, args: Json, protocol: int = 0, family: int = socket.AF_INET) -> socket.socket:
@@ -45,7 +45,7 @@ def connected(args: Json, deadline: Deadline) -> socket.socket:
     """A TCP connection to args["address"], args["port"]."""
     made = bound(socket.SOCK_STREAM, args)
     try:
-        made.settimeout(deadline.left())
+        made.settimeout(min(deadline.left(), float(args.get("connect", _CONNECT_S))))
         made.connect((args["address"], int(args["port"])))
     except OSError:
         made.close()

@@ -28,7 +28,7 @@ _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "tls": tls.probe,
 }
 _WORKING = frozenset({"tls", "http"})  # these need a processor; the others only wait
-_WORKERS, _WAITERS = 6, 96
+_WORKERS, _WAITERS = 12, 96
 _CHILDREN = 16
 _GRACE_S = 0.7
 
