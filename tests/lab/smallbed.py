@@ -61,6 +61,6 @@ def take_away() -> None:
 
 
 def ping(source: str, target: str, *, size: int = 56) -> bool:
-    """Whether one echo of `size` bytes, not to be fragmented, is answered within a second."""
-    argv = ["ping", "-c", "1", "-W", "1", "-M", "do", "-s", str(size), target]
+    """Whether an echo of `size` bytes, not to be fragmented, is answered: one of three, for a carrier may be new."""
+    argv = ["ping", "-c", "3", "-i", "0.3", "-W", "1", "-M", "do", "-s", str(size), target]
     return machine.run(BED, source, argv, timeout=5).returncode == 0
