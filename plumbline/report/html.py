@@ -51,6 +51,7 @@ def first_screen(run: Run) -> str:
         outcomes=OUTCOMES[::-1],
         symbols=SYMBOLS,
         findings=fold(run.results),
+        waived=count(run.results).waived,
         most=SHOWN_CONSEQUENCES,
     )
 
