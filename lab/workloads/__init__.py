@@ -11,17 +11,17 @@ from pathlib import Path
 import yaml
 
 from lab import netns, programs
-from lab.places import run_dir
 from lab.pki import Pki
+from lab.places import run_dir
 from lab.progress import Progress
 from lab.workloads import objects
-from lab.workloads.roles import GATE, access
 from lab.workloads.applying import apply
 from lab.workloads.client import Client
-from lab.workloads.node_files import files
 from lab.workloads.materials import material
+from lab.workloads.node_files import files
 from lab.workloads.ready import wait_ready
 from lab.workloads.rendering import Manifest, Material, program_images, render
+from lab.workloads.roles import GATE, access
 from lab.workloads.scaling import scalers
 from lab.workloads.secrets import values
 from plumbline.bed import Bed

@@ -184,7 +184,7 @@ def _ipam(bed: Bed, name: str, attachment: Attachment) -> dict[str, Any]:
     routes = [{"dst": str(route)} | ({"gw": str(gateway)} if gateway else {}) for route in attachment.routes]
     if attachment.ipam == "dhcp":
         # The DHCP server tells the routes: asked for them, it gives no default route that would rival the pod's own.
-        asked = [{"skipDefault": True}, {"option": "subnet-mask"}, {"option": CLASSLESS_ROUTES}]
+        asked = [{"skipDefault": True, "option": "subnet-mask"}, {"option": CLASSLESS_ROUTES}]
         return {"type": "dhcp"} | ({"request": asked} if attachment.routes else {})
     if attachment.ipam == "static":
         if attachment.address is None:

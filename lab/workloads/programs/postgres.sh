@@ -14,9 +14,11 @@ single() { as postgres --single -D "$data" "$1" >/dev/null; }
 if [ ! -s "$data/PG_VERSION" ] || [ ! -e "$data/.complete" ]; then
     rm -rf "$data"
     install -d -m 700 -o postgres -g postgres "$data"
-    as initdb -D "$data" -U "$POSTGRES_USER" -A scram-sha-256 --pwfile=/dev/stdin --no-sync --no-instructions --locale=C --encoding=UTF8 >/dev/null <<PASSWORD
-$POSTGRES_PASSWORD
-PASSWORD
+    printf '%s\n' "$POSTGRES_PASSWORD" >"$run/password"
+    chown postgres:postgres "$run/password"
+    as initdb -D "$data" -U "$POSTGRES_USER" -A scram-sha-256 --pwfile="$run/password" --no-sync --no-instructions \
+        --locale=C --encoding=UTF8 >/dev/null
+    rm "$run/password"
     [ "$POSTGRES_DB" = postgres ] || echo "CREATE DATABASE \"$POSTGRES_DB\"" | single postgres
     echo "hostssl all all all scram-sha-256" >"$data/pg_hba.conf"
     chown postgres:postgres "$data/pg_hba.conf"
