@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from plumbline.bed import Bed
+from plumbline.bed import Bed, BedError, resolve
 
 HIDDEN = "▒▒▒"
 _SHORTEST = 4
-_ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_REFERENCE = re.compile(r"\$\{(?:env|file):[^{}\"]+\}")
 _LOOKS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
@@ -28,9 +27,8 @@ class Redactor:
 
     @classmethod
     def of(cls, bed: Bed) -> Redactor:
-        """Knows every ${env:NAME} that the bed file mentions."""
-        names = set(_ENV.findall(bed.model_dump_json()))
-        return cls.knowing(os.environ.get(name, "") for name in names)
+        """Knows every ${env:NAME} and ${file:path} that the bed file mentions."""
+        return cls.knowing(_value(reference, bed) for reference in set(_REFERENCE.findall(bed.model_dump_json())))
 
     @classmethod
     def knowing(cls, values: Iterable[str]) -> Redactor:
@@ -41,3 +39,11 @@ class Redactor:
         for value in self.values:
             text = text.replace(value, HIDDEN)
         return _LOOKS.sub(HIDDEN, text)
+
+
+def _value(reference: str, bed: Bed) -> str:
+    """What a reference stands for; nothing where it is unset, since there is nothing to hide then."""
+    try:
+        return resolve(reference, bed.path)
+    except BedError:
+        return ""

@@ -55,6 +55,17 @@ def test_no_secret_is_written_or_printed(run: Ended) -> None:
         assert "abcdefgh12345" not in text
 
 
+def test_a_secret_in_a_file_is_one_too(tiny: Tiny) -> None:
+    tiny.bed("access: {kubeconfig: '${file:community}'}")
+    tiny.write("community", SECRET + "\n")
+    tiny.suite(f"raise OSError('{SECRET}')\n")
+
+    run = tiny.run()
+
+    assert run.code == 2
+    assert SECRET not in (run.folder / "gate.json").read_text(encoding="utf-8")
+
+
 def test_gate_html_is_one_file_that_starts_with_the_verdict(run: Ended) -> None:
     page = (run.folder / "gate.html").read_text(encoding="utf-8")
 
