@@ -8,7 +8,6 @@ ping     gateway            node > network, workload > network; from eth1.N, or 
 ping     frame              the same, with a whole frame of the network's MTU that must not be fragmented
 ping     route              workload > address that its attachment has a route of its own for
 ping     class              workload > persona, with the class of the persona's network
-ping     refused            workload > workload or persona, where a flow is expected to be refused
 arp      neighbour          node > network: who has the gateway's address
 arp      duplicate          node > network: who else has the node's own
 arp      claim              gateway node > persona: who has the persona's
@@ -20,13 +19,14 @@ tls      origin             NGFW's node (or the persona's workload) > persona, t
 tls      bad-origin         workload > kind of bad origin, through the NGFW
 tls      bad-origin-direct  NGFW's node > kind of bad origin
 tls      api-anonymous      node > api; kubelet-anonymous: node > node
-quic     quic               workload > persona; origin-quic: NGFW's node > persona
+quic     quic               workload > persona; origin-quic: the persona's workload > persona
 tcp      around             workload > persona over eth0
-tcp      refused            as ping
+tcp      refused            workload > workload or persona, asked of the gateway itself, where a flow must be refused
 tcp      api                node > api
-tcp      port, service      node > workload: on its pod, on the address of its service
+tcp      port               node > workload: on its pod
+tcp      service            node (from a pod on it) > workload: on the address of its service
 dns      dns                workload > persona, "kubernetes" or "nothing" (a name that must not exist)
-dns      dns-node           node > kubernetes
+dns      dns-node           node (from a pod on it) > kubernetes
 http     prometheus         node > workload
 snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
 """

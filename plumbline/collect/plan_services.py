@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from plumbline.collect.planned import Planned, World, of_pod
+from plumbline.facts.cluster import Pod
 
 _GREETINGS: dict[str, dict[str, Any]] = {
     # a request for TLS (PostgreSQL's frontend protocol); S or N answers it
@@ -60,36 +62,68 @@ def _dns(world: World) -> Iterator[Planned]:
     for pod in world.probing(dns.from_)[:1]:
         for name, target in names.items():
             yield of_pod(pod, "dns", "dns", target, {"address": str(dns.server), "name": name}, 3.0)
-    for node in world.bed.kubernetes_nodes:
-        if world.reachable(node):
-            args = {"address": str(dns.server), "name": f"kubernetes.default.svc.{domain}"}
-            yield Planned("dns", "dns-node", node, node, "kubernetes", args, 3.0)
+    for node, pod in _anywhere(world).items():
+        args = {"address": str(dns.server), "name": f"kubernetes.default.svc.{domain}"}
+        yield Planned("dns", "dns-node", node, node, "kubernetes", args, 3.0, pod.full_name, pod.uid)
+
+
+def _anywhere(world: World) -> dict[str, Pod]:
+    """One running pod of each member of the cluster, with a network of its own: services are for pods."""
+    found: dict[str, Pod] = {}
+    for workload in world.bed.workloads:
+        for pod in world.probing(workload):
+            if pod.address and not pod.raw["spec"].get("hostNetwork"):
+                found.setdefault(pod.node, pod)
+    return found
 
 
 def _workloads(world: World) -> Iterator[Planned]:
-    """The port of each workload: on its pod, from its node; and on its service, from every member of the cluster."""
+    """The port of each workload that has a service: on its pod, and on the service from a pod of each node."""
+    clients = _anywhere(world)
     for name, workload in world.bed.workloads.items():
-        if workload.port is None or any(p.workload == name for p in world.bed.personas.values()):
+        if workload.port is None:
             continue
         greeting = _GREETINGS.get(workload.program, {})
-        for pod in world.probing(name):
-            if pod.address:
-                args = {"address": pod.address, "port": workload.port, **greeting}
+        for pod in world.pods(name)[:1]:
+            service = _service(world, pod, workload.port)
+            if service is None:
+                continue
+            if pod.address and world.reachable(pod.node):
+                args = {"address": pod.address, "port": service.target_port, **greeting}
                 yield Planned("tcp", "port", pod.node, pod.node, name, args, 2.0)
-                break
-        address = _service(world, workload.namespace, name)
-        if address:
-            for node in world.bed.kubernetes_nodes:
-                if world.reachable(node):
-                    args = {"address": address, "port": workload.port, **greeting}
-                    yield Planned("tcp", "service", node, node, name, args, 2.0)
+            for node, client in clients.items():
+                args = {"address": service.address, "port": workload.port, **greeting}
+                yield Planned("tcp", "service", node, node, name, args, 2.0, client.full_name, client.uid)
 
 
-def _service(world: World, namespace: str, name: str) -> str:
-    """The cluster address of the service of a workload's name, or empty."""
-    found = world.cluster.object("services", namespace, name) if world.cluster else None
-    address = (found or {}).get("spec", {}).get("clusterIP", "")
-    return "" if address == "None" else str(address)
+@dataclass(frozen=True)
+class _Service:
+    """A service's address, and the port on which its pods listen."""
+
+    address: str
+    target_port: int
+
+
+def _service(world: World, pod: Pod, port: int) -> _Service | None:
+    """The service that leads to a pod on this port."""
+    labels = pod.raw["metadata"].get("labels") or {}
+    for found in world.services:
+        spec, selector = found["spec"], found["spec"].get("selector")
+        if found["metadata"]["namespace"] != pod.namespace or not selector or not selector.items() <= labels.items():
+            continue
+        for entry in spec.get("ports", ()):
+            tcp = entry.get("protocol", "TCP") == "TCP"
+            if entry["port"] == port and tcp and spec.get("clusterIP", "None") != "None":
+                return _Service(spec["clusterIP"], _number(pod, entry.get("targetPort", port)))
+    return None
+
+
+def _number(pod: Pod, port: int | str) -> int:
+    """The number of a port that may be given by the name that a container has for it."""
+    if isinstance(port, int):
+        return port
+    ports = [p for c in pod.raw["spec"].get("containers", ()) for p in c.get("ports", ())]
+    return next((int(p["containerPort"]) for p in ports if p.get("name") == port), 0)
 
 
 def _prometheus(world: World) -> Iterator[Planned]:
@@ -120,11 +154,12 @@ def _snmp(world: World) -> Iterator[Planned]:
     attachments = {n for n, a in world.bed.attachments.items() if a.network == ngfw.snmp.network}
     pods = [p for n, w in world.bed.workloads.items() if w.attach in attachments for p in world.probing(n)]
     nodes = [n for n in network.addresses if n != ngfw.node and world.reachable(n)]
-    for purpose, community in (("snmp", world.community), ("snmp-wrong", "plumbline-no-such-community")):
+    asked = (("snmp", world.community, 2.5), ("snmp-wrong", "plumbline-no-such-community", 1.2))
+    for purpose, community, timeout in asked:
         args = {"address": str(address), "community": community}
         if not community:
             continue
         if pods:
-            yield of_pod(pods[0], "snmp", purpose, ngfw.node, args, 2.5)
+            yield of_pod(pods[0], "snmp", purpose, ngfw.node, args, timeout)
         elif nodes:
-            yield Planned("snmp", purpose, nodes[0], nodes[0], ngfw.node, args, 2.5)
+            yield Planned("snmp", purpose, nodes[0], nodes[0], ngfw.node, args, timeout)

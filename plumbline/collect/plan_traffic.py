@@ -22,6 +22,7 @@ def probes(world: World) -> Iterator[Planned]:
         elif flow.to == "personas" or any(flow.to == p.workload for p in world.bed.personas.values()):
             yield from _let_through(world, flow)
     yield from _origins(world)
+    yield from _own(world)
     yield from _around(world)
 
 
@@ -73,8 +74,6 @@ def _origins(world: World) -> Iterator[Planned]:
         if ngfw and world.reachable(ngfw.node):
             for target, purpose, args in asked:
                 yield Planned("tls", purpose, ngfw.node, ngfw.node, target, args, 6.0)
-            if persona.quic:
-                yield Planned("quic", "origin-quic", ngfw.node, ngfw.node, name, {"address": str(persona.address)}, 1.5)
         else:
             for pod in world.probing(persona.workload)[:1]:
                 for target, purpose, args in asked:
@@ -82,6 +81,14 @@ def _origins(world: World) -> Iterator[Planned]:
     if ngfw and world.reachable(ngfw.node):
         for kind, args in _bad_origins(world, ca):
             yield Planned("tls", "bad-origin-direct", ngfw.node, ngfw.node, kind, args, 6.0)
+
+
+def _own(world: World) -> Iterator[Planned]:
+    """Whether a persona speaks QUIC, which its own pod knows whatever the firewall lets through."""
+    for name, persona in world.bed.personas.items():
+        if persona.quic:
+            for pod in world.probing(persona.workload)[:1]:
+                yield of_pod(pod, "quic", "origin-quic", name, {"address": str(persona.address)}, 1.5)
 
 
 def _bad_origins(world: World, ca: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -114,13 +121,17 @@ def _refused(world: World, flow: Flow) -> Iterator[Planned]:
                 if not others:
                     continue
                 name = others[number % len(others)]
-                yield from _forbidden(pod, name, str(ends[name].address), 443)
+                yield from _forbidden(world, pod, name, str(ends[name].address), 443)
                 continue
             for other in world.probing(flow.to)[:1]:
                 if other.net1:
-                    yield from _forbidden(pod, flow.to, other.net1, world.bed.workloads[flow.to].port or 443)
+                    yield from _forbidden(world, pod, flow.to, other.net1, world.bed.workloads[flow.to].port or 443)
 
 
-def _forbidden(pod: Pod, target: str, address: str, port: int) -> Iterator[Planned]:
-    yield of_pod(pod, "tcp", "refused", target, {"address": address, "port": port, "interface": "net1"}, 1.5)
-    yield of_pod(pod, "ping", "refused", target, {"address": address, "interface": "net1", "count": 2}, 1.0)
+def _forbidden(world: World, pod: Pod, target: str, address: str, port: int) -> Iterator[Planned]:
+    """Asked of the gateway itself: where a pod has no route, its silence would say nothing of the firewall."""
+    attach = world.bed.workloads[pod.workload].attach
+    gateway = world.bed.gateway_address(world.bed.attachments[attach].network) if attach else None
+    if gateway and pod.net1:
+        args = {"address": address, "port": port, "interface": "net1", "gateway": str(gateway), "source": pod.net1}
+        yield of_pod(pod, "tcp", "refused", target, args, 1.2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from plumbline.bed import Bed
 from plumbline.facts.cluster import Cluster, Pod
+from plumbline.outcome import Unknown
 
 DSCP = {"AF41": 34, "CS0": 0}
 _SECRET_ARGS = frozenset({"community", "key"})
@@ -59,11 +61,22 @@ class World:
     cluster: Cluster | None
     community: str = field(default="", repr=False)
 
+    def pods(self, workload: str) -> tuple[Pod, ...]:
+        """The pods of a workload; none where they are not known, which the checks will find out for themselves."""
+        with suppress(Unknown):
+            return self.cluster.pods(workload) if self.cluster else ()
+        return ()
+
     def probing(self, workload: str) -> tuple[Pod, ...]:
         """The running pods of a workload that sit on a node which can be logged in to."""
-        if self.cluster is None:
-            return ()
-        return tuple(p for p in self.cluster.pods(workload) if p.phase == "Running" and self.reachable(p.node))
+        return tuple(p for p in self.pods(workload) if p.phase == "Running" and self.reachable(p.node))
+
+    @property
+    def services(self) -> tuple[dict[str, Any], ...]:
+        """The services of the cluster, as far as they are known."""
+        with suppress(Unknown):
+            return self.cluster.objects("services") if self.cluster else ()
+        return ()
 
     def reachable(self, node: str) -> bool:
         """Whether anything can run on that node."""
@@ -76,9 +89,9 @@ class World:
 
     def bundle(self, authority: str | None) -> str:
         """The PEM of an authority, or empty where it is not known."""
-        if self.cluster is None or not authority:
-            return ""
-        return self.cluster.bundle(authority) or ""
+        with suppress(Unknown):
+            return (self.cluster.bundle(authority) or "") if self.cluster and authority else ""
+        return ""
 
 
 def of_pod(  # noqa: PLR0917

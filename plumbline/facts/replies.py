@@ -78,6 +78,11 @@ class Tcp(Reply):
     kind = "tcp"
 
     @property
+    def syn(self) -> str:
+        """Of a probe by way of a gateway: accepted, reset, "ICMP type/code" or silence."""
+        return str(self.facts.get("syn", ""))
+
+    @property
     def greeting(self) -> str:
         """What the server said first, as Latin-1."""
         return str(self.facts.get("greeting", ""))

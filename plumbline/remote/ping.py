@@ -17,6 +17,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
+from plumbline.remote.checksum import checksum
 from plumbline.remote.sockets import bound
 from plumbline.remote.types import OK, REFUSED, TIMEOUT, TOO_BIG, UNREACHABLE, Answer, Probe, failure
 
@@ -152,15 +153,6 @@ def _largest(target: _Target, too_big: int, end: float) -> int | None:
 def _echo(identity: int, number: int, size: int) -> bytes:
     data = bytes(max(0, size - _HEADERS))
     return (
-        struct.pack(
-            "!BBHHH", 8, 0, _checksum(struct.pack("!BBHHH", 8, 0, 0, identity, number) + data), identity, number
-        )
+        struct.pack("!BBHHH", 8, 0, checksum(struct.pack("!BBHHH", 8, 0, 0, identity, number) + data), identity, number)
         + data
     )
-
-
-def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) & ~1])) + (data[-1] << 8 if len(data) & 1 else 0)
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return int(~total & 0xFFFF)

@@ -14,8 +14,9 @@ import socket
 import struct
 import time
 
+from plumbline.remote import refusals
 from plumbline.remote.sockets import bound
-from plumbline.remote.types import OK, RUBBISH, TIMEOUT, Answer, Probe, failure
+from plumbline.remote.types import OK, RUBBISH, TIMEOUT, Answer, Probe
 
 _UNKNOWN_VERSION = 0x1A2A3A4A  # of the pattern that is reserved to force negotiation
 _SMALLEST_PACKET = 1200
@@ -28,8 +29,9 @@ def probe(probe: Probe) -> Answer:
     packet = struct.pack("!BIB8sB8s", 0xC0, _UNKNOWN_VERSION, 8, target, 8, source)
     packet += os.urandom(_SMALLEST_PACKET - len(packet))
     end, sent = time.monotonic() + probe.timeout, 0
-    try:
-        with bound(socket.SOCK_DGRAM, args) as sock:
+    with bound(socket.SOCK_DGRAM, args) as sock:
+        try:
+            refusals.listen(sock)
             sock.connect((args["address"], int(args.get("port", 443))))
             while (now := time.monotonic()) < end:
                 if sent < 3:
@@ -37,8 +39,8 @@ def probe(probe: Probe) -> Answer:
                     sent += 1
                 if select.select([sock], [], [], min(_AGAIN_AFTER_S, end - now) if sent < 3 else end - now)[0]:
                     return _read(sock.recv(2048), source, target)
-    except OSError as error:
-        return Answer(failure(error), str(error))
+        except OSError as error:
+            return Answer(*refusals.explain(sock, error))
     return Answer(TIMEOUT, f"no answer to {sent} packets")
 
 

@@ -1,6 +1,7 @@
 """`tcp`: does a port take connections.
 
-args: address, port, interface, source, read=0 (bytes of a greeting to wait for), send (Latin-1, to be sent first).
+args: address, port, interface, source, read=0 (bytes of a greeting to wait for), send (Latin-1, to be sent first),
+gateway (to be asked whatever the routes say: see plumbline.remote.via).
 facts: connect_ms, local, greeting.
 """
 
@@ -8,12 +9,15 @@ from __future__ import annotations
 
 import time
 
+from plumbline.remote import via
 from plumbline.remote.sockets import Deadline, connected
 from plumbline.remote.types import OK, Answer, Json, Probe, failure
 
 
 def probe(probe: Probe) -> Answer:
     """Connects, and reads a greeting where one is asked for."""
+    if probe.args.get("gateway"):
+        return via.probe(probe)
     started, deadline = time.monotonic(), Deadline(probe.timeout)
     facts: Json = {}
     try:

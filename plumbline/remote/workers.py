@@ -29,7 +29,7 @@ _KINDS: dict[str, Callable[[Probe], Answer]] = {
 }
 _WORKING = frozenset({"tls", "http"})  # these need a processor; the others only wait
 _WORKERS, _WAITERS = 12, 96
-_CHILDREN = 16
+_CHILDREN, _WORKING_CHILDREN = 64, 16
 _GRACE_S = 0.7
 
 
@@ -50,12 +50,16 @@ def run(probes: list[Probe], pods: dict[str, Pod], deadline: float) -> dict[str,
     groups: dict[tuple[str, str], list[Probe]] = defaultdict(list)
     for probe in probes:
         groups[(probe.netns, probe.id if probe.kind == "capture" else "")].append(probe)
-    queue = deque(
-        sorted(groups.items(), key=lambda g: not g[0][1])
-    )  # captures first: they listen before anything is sent
+    # captures first: they listen before anything is sent; then those that only wait
+    queue = deque(sorted(groups.items(), key=lambda group: (not group[0][1], _works(group[1]))))
     children: dict[int, _Child] = {}
     while queue or children:
         while queue and len(children) < _CHILDREN:
+            if (
+                _works(queue[0][1])
+                and sum(_works(list(c.probes.values())) for c in children.values()) >= _WORKING_CHILDREN
+            ):
+                break
             (where, _capture), group = queue.popleft()
             if where != "host" and where not in pods:
                 results.update(
@@ -67,6 +71,10 @@ def run(probes: list[Probe], pods: dict[str, Pod], deadline: float) -> dict[str,
         _stop_captures(children, [p for _, group in queue for p in group], results)
         _collect(children, results)
     return results
+
+
+def _works(group: list[Probe]) -> bool:
+    return any(probe.kind in _WORKING for probe in group)
 
 
 def _stop_captures(children: dict[int, _Child], queued: list[Probe], results: dict[str, Json]) -> None:

@@ -65,6 +65,7 @@ def cable(tmp_path_factory: pytest.TempPathFactory, authority: certificates.Auth
         for name, address in ((near, NEAR), (far, FAR)):
             _ip("-n", name, "address", "add", f"{address}/25", "dev", "net1")
             _ip("-n", name, "link", "set", "net1", "mtu", "9216", "up")
+        subprocess.run(["ip", "netns", "exec", far, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True, timeout=10)
         servers = [sys.executable, str(Path(__file__).with_name("servers.py")), str(folder)]
         processes.append(subprocess.Popen(["ip", "netns", "exec", far, *servers]))
         processes.append(subprocess.Popen(["ip", "netns", "exec", near, "sleep", "600"]))

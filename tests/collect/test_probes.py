@@ -51,6 +51,22 @@ def test_a_port_takes_connections_or_refuses_them(cable: Cable, port: int, outco
     assert one(cable, "tcp", address=FAR, port=port)["outcome"] == outcome
 
 
+@pytest.mark.parametrize(
+    ("address", "gateway", "outcome", "syn"),
+    [
+        (FAR, FAR, "ok", "accepted"),
+        ("198.51.100.7", FAR, "unreachable", "ICMP 3/0"),
+        (FAR, "192.0.2.203", "unreachable", ""),
+    ],
+)
+def test_a_gateway_is_asked_whatever_the_routes_say(
+    cable: Cable, address: str, gateway: str, outcome: str, syn: str
+) -> None:
+    answer = one(cable, "tcp", address=address, port=80, interface="net1", source=NEAR, gateway=gateway, timeout=0.8)
+
+    assert (answer["outcome"], answer["facts"].get("syn", "")) == (outcome, syn)
+
+
 def test_tls_is_verified_against_the_given_authority(cable: Cable, authority: Authority) -> None:
     facts = one(
         cable,
