@@ -22,6 +22,18 @@ def read(name: str) -> bytes:
     return done.stdout
 
 
+def unpack(archive: bytes, folder: Path) -> None:
+    """The plain files of an archive; a name that leads out of the folder is refused."""
+    folder.mkdir(parents=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            target = folder / member.name
+            if not member.isfile() or ".." in target.parts or not target.is_relative_to(folder):
+                raise OSError(f"{member.name} is no plain file of a site")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(tar.extractfile(member).read())
+
+
 def refresh() -> None:
     """Unpack the sites that have changed; each replaces its former state in one step."""
     for site, digest in json.loads(read("index.json")).items():
@@ -30,8 +42,7 @@ def refresh() -> None:
             continue
         fresh = HERE / f".{site}.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        with tarfile.open(fileobj=io.BytesIO(read(f"{site}.{digest}.tar"))) as tar:
-            tar.extractall(fresh, filter="data")
+        unpack(read(f"{site}.{digest}.tar"), fresh)
         shutil.rmtree(HERE / site, ignore_errors=True)
         fresh.rename(HERE / site)
         mark.write_text(digest)

@@ -16,9 +16,11 @@ from pathlib import Path
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 WATCH, LIMIT = 300, 10.0
+FRESH = 2.0
+"""Seconds for which the list of workloads is good enough: objects often come in bursts."""
 KINDS = ("deployments", "statefulsets", "daemonsets")
-_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1"
-_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _healthy: dict[str, bool] = {"configmap": False, "secret": False}
 
 
@@ -67,10 +69,12 @@ def restart(path: str, why: str) -> None:
 def follow(kind: str) -> None:
     """Watch all objects of a kind; what is known of them outlives a lost connection."""
     known: dict[tuple[str, str], str] = {}
+    wanted: dict[tuple[str, str], list[str]] = {}
+    asked = 0.0
     while True:
         try:
             listed = json.load(ask("GET", f"/api/v1/{kind}s", accept=_METADATA_LIST))
-            wanted = dependents(kind)
+            wanted, asked = dependents(kind), time.monotonic()
             for item in listed["items"]:
                 changed(kind, item["metadata"], wanted, known)
             _healthy[kind] = True
@@ -80,8 +84,11 @@ def follow(kind: str) -> None:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     break
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    changed(kind, event["object"]["metadata"], dependents(kind), known)
+                if event["type"] not in ("ADDED", "MODIFIED"):
+                    continue
+                if time.monotonic() - asked > FRESH:
+                    wanted, asked = dependents(kind), time.monotonic()
+                changed(kind, event["object"]["metadata"], wanted, known)
         except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
             _healthy[kind] = False
             print(f"{kind}s: {error}", flush=True)
