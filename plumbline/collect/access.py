@@ -60,10 +60,12 @@ class Access:
             )
         return access
 
-    def require_inside(self) -> None:
+    def require_inside(self, bed: Bed) -> None:
         """BedUnreachable unless this thread stands where the bed's addresses are the bed's."""
-        if not self.netns:
+        if bed.realised_by == "hardware":
             return
+        if not self.netns:
+            raise BedUnreachable("a lab is only reached from its own network namespace", remedy="python -m lab up")
         there = namespace.path_of(self.netns).exists()
         if not (there and namespace.inside(self.netns)):
             raise BedUnreachable(

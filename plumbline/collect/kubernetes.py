@@ -95,6 +95,8 @@ def _client(access: Access) -> tuple[Get, Any]:
     )
     configuration.connection_pool_maxsize = _THREADS
     configuration.retries = False
+    if access.netns:
+        configuration.proxy = None  # nothing but the bed is reached from there
     api = client.ApiClient(configuration)
 
     def get(path: str) -> Any:

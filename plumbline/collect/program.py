@@ -7,17 +7,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+# No importlib.abc: it takes longer to import than all of this program.
 _LOADER = """\
-import importlib.abc, importlib.util, json, sys
+import importlib.machinery, json, sys
 SOURCES = {sources}
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+class Finder:
     def find_spec(self, name, path=None, target=None):
         if name in SOURCES:
-            return importlib.util.spec_from_loader(name, self, is_package=self.is_package(name))
-    def is_package(self, name):
-        return name in ("plumbline", "plumbline.remote")
-    def get_source(self, name):
-        return SOURCES[name]
+            package = name in ("plumbline", "plumbline.remote")
+            return importlib.machinery.ModuleSpec(name, self, is_package=package)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        exec(compile(SOURCES[module.__name__], module.__name__, "exec"), module.__dict__)
 sys.meta_path.insert(0, Finder())
 from plumbline.remote.program import main
 main(json.loads(REQUEST))

@@ -42,7 +42,7 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     Each is there as soon as its source has answered or has failed; nothing that a source does stops the others.
     BedUnreachable where this process does not stand where the bed's addresses are the bed's.
     """
-    access.require_inside()
+    access.require_inside(bed)
     hosts = [name for name, node in bed.nodes.items() if node.ssh]
     limit = READ_S + PROBE_S + 2 * _CONNECT_S
     write_json(

@@ -157,10 +157,11 @@ def test_rubbish_in_a_file_is_unknown(bed: Bed, tmp_path: Path) -> None:
 
 
 def test_a_lab_that_is_not_up_is_never_sent_a_packet(bed: Bed, tmp_path: Path) -> None:
-    lab = Access(netns="ct-no-such-namespace", ssh_config=tmp_path / "c", kubeconfig=tmp_path / "k")
+    lab = bed.model_copy(update={"realised_by": "lab"})
 
-    with pytest.raises(BedUnreachable):
-        collect(bed, lab, tmp_path)
+    for netns in ("", "ct-no-such-namespace"):
+        with pytest.raises(BedUnreachable):
+            collect(lab, Access(netns=netns, ssh_config=tmp_path / "c", kubeconfig=tmp_path / "k"), tmp_path)
     assert not (tmp_path / "collect.json").exists()
 
 
