@@ -28,8 +28,8 @@ class Certificate:
 
     @property
     def subject(self) -> str:
-        """The subject's common name, or the whole subject where it has none."""
-        return _name(self.raw.subject)
+        """The subject's common name; where it has none, the first of its names, or the whole subject."""
+        return _name(self.raw.subject) or next(iter(self.names), "a certificate without a name")
 
     @property
     def issuer(self) -> str:
