@@ -1,7 +1,7 @@
 """The pod networks of a node: flannel's for eth0, and the bed's attachments for net1, through `cni-attach`.
 
-`cni-attach` (lab/programs/go/cni-attach) stands in for Multus, which is in no registry: it reads the same annotation and
-the same NetworkAttachmentDefinitions and calls the same plugins, as the public specification says.
+`cni-attach` (lab/programs/go/cni-attach) stands in for Multus, which is in no registry: it reads the same annotation
+and the same NetworkAttachmentDefinitions and calls the same plugins, as the public specification says.
 """
 
 from __future__ import annotations

@@ -27,8 +27,18 @@ from lab.workloads.secrets import values
 from plumbline.bed import Bed
 
 __all__ = [
-    "GATE", "Material", "apply", "files", "images", "manifests", "material", "node_images", "realise", "values", "wait_ready",
-]  # fmt: skip
+    "GATE",
+    "Material",
+    "apply",
+    "files",
+    "images",
+    "manifests",
+    "material",
+    "node_images",
+    "realise",
+    "values",
+    "wait_ready",
+]
 
 PAUSE = "pause"
 STEP = "workloads"
@@ -68,7 +78,7 @@ def images(bed: Bed) -> set[str]:
 
 
 def node_images(bed: Bed) -> dict[str, set[str]]:
-    """For each node of the cluster the images that it may have to run: fewer to import than all of them everywhere."""
+    """For each node of the cluster the images that it may have to run: not all of them everywhere."""
     result = {node: {PAUSE} for node in bed.kubernetes_nodes}
     for workload in bed.workloads.values():
         for node in bed.selected(workload.on):
@@ -77,7 +87,7 @@ def node_images(bed: Bed) -> dict[str, set[str]]:
 
 
 def realise(bed: Bed, pki: Pki, kubeconfig: Path, deadline: float, progress: Progress) -> None:
-    """Apply everything and wait until it works; `deadline` is `time.monotonic()` time. A second call changes nothing."""
+    """Apply everything and wait until it works; `deadline` is `time.monotonic()` time. Again, it changes nothing."""
     wanted = [*definitions(bed, progress), *manifests(bed, pki, material(bed, pki, values(bed, run_dir(bed.bed))))]
     namespace = netns.path(bed.bed, _RUNNER)
     with Client(kubeconfig, namespace if namespace.exists() else None) as client:

@@ -124,5 +124,3 @@ def _all(futures: Iterable[Future[None]]) -> None:
                 for other in pending:
                     other.cancel()
                 raise error
-
-

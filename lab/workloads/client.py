@@ -89,7 +89,13 @@ class Client:
         return applied
 
     def _call(
-        self, method: str, path: str, *, missing_ok: bool = False, data: str | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        missing_ok: bool = False,
+        data: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Manifest | None:
         try:
             answer = self._session.request(method, self.server + path, data=data, headers=headers, timeout=_LIMIT)
@@ -123,9 +129,17 @@ def list_path(api: str, kind: str, namespace: str | None = None) -> str:
     '/apis/apps/v1/namespaces/web-agents/deployments'
     """
     root = f"/apis/{api}" if "/" in api else f"/api/{api}"
-    plural = {"NetworkAttachmentDefinition": "network-attachment-definitions"}.get(kind)
-    plural = plural or (f"{kind.lower()[:-1]}ies" if kind.endswith("y") else f"{kind.lower()}{'es' if kind.endswith('s') else 's'}")
+    plural = _plural(kind)
     return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+
+
+def _plural(kind: str) -> str:
+    if kind == "NetworkAttachmentDefinition":
+        return "network-attachment-definitions"
+    name = kind.lower()
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("s") else f"{name}s"
 
 
 def _message(answer: requests.Response) -> str:

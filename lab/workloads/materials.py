@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from lab import isp
 from lab.ngfw.bad_origins import bad_origin
@@ -40,7 +41,7 @@ def _bad_origins(bed: Bed, pki: Pki) -> dict[str, dict[str, bytes]]:
         return {}
     issuer = pki.authority(bed.ngfw.verifies)
     return {
-        f"bad-origin/{kind}": _pem(pki.kept(f"bad-origin-{kind}", lambda k=kind, o=origin: bad_origin(k, o.name, issuer)))
+        f"bad-origin/{kind}": _pem(pki.kept(f"bad-origin-{kind}", partial(bad_origin, kind, origin.name, issuer)))
         for kind, origin in bed.ngfw.bad_origins.items()
     }
 

@@ -1,4 +1,4 @@
-"""The objects of a bed that are no workload's own: namespaces, attachments, secrets, authorities, certificates, storage."""
+"""The objects of a bed that are no workload's own: namespaces, attachments, secrets, authorities, storage, …"""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def certificates(bed: Bed) -> list[Manifest]:
 
 
 def storage(bed: Bed) -> Iterator[Manifest]:
-    """PersistentVolume and claim of each storage of the bed, bound to each other by name: no provisioner is involved."""
+    """PersistentVolume and claim of each storage of the bed, bound to each other by name, without a provisioner."""
     for name, declared in bed.storage.items():
         size = {"storage": declared.size}
         claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": name, "namespace": declared.namespace}

@@ -16,7 +16,7 @@ from lab.workloads.rendering import NETWORKS, PROVIDES
 
 Manifest = dict[str, Any]
 
-_EARLY = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass"}
+_EARLY = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"}
 _LATE = {"Deployment", "StatefulSet", "DaemonSet", "HorizontalPodAutoscaler", "APIService"}
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -50,7 +50,8 @@ def needs(manifests: Iterable[Manifest]) -> Callable[[Manifest], list[Need]]:
         if manifest["kind"] == "APIService":
             service = manifest["spec"]["service"]
             place = (service["namespace"], service["name"])
-            return [_running(m) for m in everything if m["kind"] in WORKLOADS and _key(m, m["metadata"]["name"]) == place]
+            behind = [m for m in everything if m["kind"] in WORKLOADS]
+            return [_running(m) for m in behind if _key(m, m["metadata"]["name"]) == place]
         if manifest["kind"] not in WORKLOADS:
             return []
         namespace, template = manifest["metadata"]["namespace"], manifest["spec"]["template"]

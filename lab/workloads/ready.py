@@ -35,8 +35,10 @@ def wait_ready(
             left = [m for m in left if not _is_ready(m["kind"], there.get(_name(m)))]
             kinds = {(m["apiVersion"], m["kind"]) for m in left}
             names = sorted(m["metadata"]["name"] for m in left)
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            said = f"{total - len(left)} of {total} ready" + (f"; missing {', '.join(names[:_SHOWN])}{more}" if names else "")
+            said = f"{total - len(left)} of {total} ready"
+            if names:
+                more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+                said += f"; missing {', '.join(names[:_SHOWN])}{more}"
         except ApiError as error:
             said = error.what
         progress(said)
@@ -83,7 +85,8 @@ def _reason(manifest: Manifest, pods: list[Manifest], events: list[Manifest]) ->
     subjects = {name}
     if kind in WORKLOADS:
         wanted = manifest["spec"]["selector"]["matchLabels"].items()
-        mine = [p for p in pods if p["metadata"]["namespace"] == namespace and wanted <= p["metadata"].get("labels", {}).items()]
+        near = [p for p in pods if p["metadata"]["namespace"] == namespace]
+        mine = [p for p in near if wanted <= p["metadata"].get("labels", {}).items()]
         subjects |= {p["metadata"]["name"] for p in mine}
         subjects |= {o["name"] for p in mine for o in p["metadata"].get("ownerReferences", [])}
         if not mine:
@@ -109,7 +112,7 @@ def _pod_state(pod: Manifest) -> Iterator[str]:
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         if container.get("ready"):
             continue
-        state = next(iter(container.get("state", {}).items()), ("unknown", {}))
+        state: tuple[str, Manifest] = next(iter(container.get("state", {}).items()), ("unknown", {}))
         last = container.get("lastState", {}).get("terminated", {})
         parts = [state[0], state[1].get("reason"), state[1].get("message"), last.get("message")]
         exit_code = last.get("exitCode", state[1].get("exitCode"))

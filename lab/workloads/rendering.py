@@ -126,9 +126,7 @@ def _place(document: Manifest, name: str, workload: Workload) -> None:
         metadata.setdefault("namespace", workload.namespace)
 
 
-def _controller(
-    bed: Bed, name: str, workload: Workload, pods: Manifest, configuration: list[Manifest]
-) -> Manifest:
+def _controller(bed: Bed, name: str, workload: Workload, pods: Manifest, configuration: list[Manifest]) -> Manifest:
     selector = labels(name, workload)
     spec: dict[str, Any] = {
         "enableServiceLinks": False,
@@ -157,7 +155,8 @@ def _controller(
     if workload.kind == "StatefulSet":
         body["serviceName"] = name
         body["podManagementPolicy"] = "Parallel"
-    annotations = {f"{kind}.reloader.stakater.com/reload": ",".join(n) for kind, n in pods.get("reload", {}).items() if n}
+    reload: dict[str, list[str]] = pods.get("reload", {})
+    annotations = {f"{kind}.reloader.stakater.com/reload": ",".join(names) for kind, names in reload.items() if names}
     if "provides" in pods:
         annotations[PROVIDES] = pods["provides"]
     return {

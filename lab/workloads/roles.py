@@ -15,6 +15,7 @@ CNI_USER, OVERLAY_USER = "lab:cni", "lab:flanneld"
 
 _RBAC = "rbac.authorization.k8s.io"
 _LOOK = ["get", "list"]
+_GATE_ASKS = ["/healthz", "/livez", "/readyz", "/livez/*", "/readyz/*", "/version"]
 _GATE_READS: dict[str, list[str]] = {
     "": [
         "configmaps", "endpoints", "events", "namespaces", "nodes", "persistentvolumeclaims", "persistentvolumes",
@@ -35,9 +36,9 @@ _GATE_READS: dict[str, list[str]] = {
 
 
 def access(bed: Bed) -> Iterator[Manifest]:
-    """Roles and bindings of the gate and of the nodes' own programs; those of the workloads stand in their templates."""
+    """Roles and bindings of the gate and of the nodes' own programs; the workloads' stand in their templates."""
     rules = [_rule(group, resources, _LOOK) for group, resources in _GATE_READS.items()]
-    rules.append({"nonResourceURLs": ["/healthz", "/livez", "/readyz", "/livez/*", "/readyz/*", "/version"], "verbs": ["get"]})
+    rules.append({"nonResourceURLs": _GATE_ASKS, "verbs": ["get"]})
     yield from _cluster_role(GATE, rules, GATE)
     yield from _gate_secrets(bed)
     yield from _cluster_role(

@@ -30,7 +30,7 @@ def values(bed: Bed, folder: Path) -> dict[str, str]:
 
 
 def made_values(bed: Bed, before: Mapping[str, str]) -> dict[str, str]:
-    """The values of `before` for what the bed declares, and new ones for the rest; URLs are put together from the others."""
+    """The values of `before` for what the bed declares, and new ones for the rest; URLs are made of the others."""
     wanted = [f"{name}/{key}" for name, secret in bed.secrets.items() for key in secret.keys]
     shared = {value: group.values[0] for group in bed.same_secret for value in group.values}
     originals: dict[str, str] = {}
@@ -87,8 +87,6 @@ def _url(bed: Bed, place: str, plain: Mapping[str, str], password: str) -> str:
         name, workload = found
         return f"http://{host_of(bed, name)}:{workload.port}"
     raise ValueError(f"secret {place}: no workload of the bed runs {program}, so its URL is unknown")
-
-
 
 
 def _write_private(path: Path, text: str) -> None:

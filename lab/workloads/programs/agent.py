@@ -11,9 +11,10 @@ import threading
 import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 EVERY, STALE, LIMIT = 5.0, 30.0, 4.0
-_state = {"registered": 0.0, "error": "not registered yet"}
+_state: dict[str, Any] = {"registered": 0.0, "error": "not registered yet"}
 
 
 def register() -> None:

@@ -21,13 +21,14 @@ import threading
 import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 EVERY, FIRST, LIMIT = 60.0, 5.0, 5.0
 LARGEST, MOST = 8 << 20, 200
 CHUNK = 2048
 _SIOCGIFADDR = 0x8915
 _LINK = re.compile(r"""(?:href|src)=["']([^"'#?]+)""")
-_state: dict = {"gateway": {}, "outside": {}, "sites": {}, "error": ""}
+_state: dict[str, Any] = {"gateway": {}, "outside": {}, "sites": {}, "error": ""}
 
 
 def address(interface: str = "net1") -> str | None:
@@ -40,9 +41,10 @@ def address(interface: str = "net1") -> str | None:
     return socket.inet_ntoa(answer[20:24])
 
 
-def ping(target: str) -> dict:
+def ping(target: str) -> dict[str, Any]:
     """Does a host answer on net1, and within how many milliseconds?"""
-    done = subprocess.run(["ping", "-n", "-c", "1", "-W", "2", "-I", "net1", target], capture_output=True, text=True, timeout=10)
+    command = ["ping", "-n", "-c", "1", "-W", "2", "-I", "net1", target]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     time_taken = re.search(r"time=([\d.]+)", done.stdout)
     return {"reachable": done.returncode == 0, "milliseconds": float(time_taken[1]) if time_taken else None}
 
@@ -71,7 +73,7 @@ class Connection(http.client.HTTPSConnection):
     """HTTPS over net1 to an address, with the certificate verified for the name of the site."""
 
     def __init__(self, name: str, at: str) -> None:
-        super().__init__(name, timeout=LIMIT, context=ssl.create_default_context())
+        super().__init__(name, timeout=LIMIT)
         self.at = at
 
     def connect(self) -> None:
@@ -79,7 +81,7 @@ class Connection(http.client.HTTPSConnection):
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"net1\0")
         plain.settimeout(LIMIT)
         plain.connect((self.at, 443))
-        self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 
 def fetch(site: str) -> dict[str, bytes]:

@@ -12,37 +12,40 @@ import json
 import os
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 
 SESSION = 3600
+_NONE: Mapping[str, str] = {}
 _SCHEMA = """CREATE TABLE IF NOT EXISTS agents (name text PRIMARY KEY, kind text NOT NULL, address text NOT NULL,
 first_seen timestamptz NOT NULL DEFAULT now(), last_seen timestamptz NOT NULL DEFAULT now())"""
 _REGISTER = """INSERT INTO agents (name, kind, address) VALUES (%s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, address = excluded.address, last_seen = now()"""
 _LIST = "SELECT name, kind, address, extract(epoch FROM now() - last_seen)::int FROM agents ORDER BY kind, name"
+_SHOWN = ("name", "kind", "address", "seconds_ago")
 _lock = threading.Lock()
-_connection = None
+_open: list[Any] = []
+"""The connection, where there is one."""
 
 
-def query(statement: str, values: tuple = ()) -> list:
+def query(statement: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
     """Rows of a statement, in a transaction of its own; the connection is made anew after an error."""
-    global _connection
     with _lock:
         try:
-            if _connection is None:
-                _connection = psycopg2.connect(os.environ["DATABASE_URL"], connect_timeout=2)
-                with _connection, _connection.cursor() as cursor:
+            if not _open:
+                _open.append(psycopg2.connect(os.environ["DATABASE_URL"], connect_timeout=2))
+                with _open[0], _open[0].cursor() as cursor:
                     cursor.execute(_SCHEMA)
-            with _connection, _connection.cursor() as cursor:
+            with _open[0], _open[0].cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 2000")
                 cursor.execute(statement, values)
                 return cursor.fetchall() if cursor.description else []
         except psycopg2.Error:
-            if _connection is not None:
-                _connection.close()
-            _connection = None
+            while _open:
+                _open.pop().close()
             raise
 
 
@@ -83,7 +86,7 @@ class Dashboard(BaseHTTPRequestHandler):
                 return self.answer(404, "not found")
             if not self.is_administrator():
                 return self.answer(401, "administrators only", {"WWW-Authenticate": 'Basic realm="dashboard"'})
-            agents = [dict(zip(("name", "kind", "address", "seconds_ago"), row)) for row in query(_LIST)]
+            agents = [dict(zip(_SHOWN, row, strict=True)) for row in query(_LIST)]
             cookie = {"Set-Cookie": f"session={session(int(time.time()) + SESSION)}; HttpOnly; SameSite=Strict"}
             if self.path == "/api/agents":
                 return self.answer(200, json.dumps(agents), {"Content-Type": "application/json", **cookie})
@@ -102,7 +105,7 @@ class Dashboard(BaseHTTPRequestHandler):
         until = cookie.partition(".")[0]
         return until.isdigit() and int(until) > time.time() and hmac.compare_digest(cookie, session(int(until)))
 
-    def answer(self, status: int, text: str, headers: dict = {}) -> None:
+    def answer(self, status: int, text: str, headers: Mapping[str, str] = _NONE) -> None:
         """Send a whole answer."""
         data = text.encode()
         self.send_response(status)

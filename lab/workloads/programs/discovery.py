@@ -8,12 +8,13 @@ import json
 import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ANNOTATION, LABEL = "plumbline.lab/metrics", "app.kubernetes.io/name"
 
 
-def pods() -> list:
+def pods() -> list[dict[str, Any]]:
     """All pods. Raises OSError where the API server refuses."""
     connection = http.client.HTTPSConnection(
         "kubernetes.default.svc", timeout=8, context=ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
@@ -23,10 +24,11 @@ def pods() -> list:
     answer = connection.getresponse()
     if answer.status != 200:
         raise OSError(f"the API server says {answer.status}")
-    return json.load(answer)["items"]
+    items: list[dict[str, Any]] = json.load(answer)["items"]
+    return items
 
 
-def targets(kind: str) -> list:
+def targets(kind: str) -> list[dict[str, Any]]:
     """The targets of one kind of metrics; a pod that has ended, or has no address yet, is none."""
     found = []
     for pod in pods():
@@ -35,7 +37,8 @@ def targets(kind: str) -> list:
             continue
         if pod["status"].get("phase") in ("Succeeded", "Failed"):
             continue
-        ports = [p["containerPort"] for c in pod["spec"]["containers"] for p in c.get("ports", []) if p.get("name") == "metrics"]
+        named = [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+        ports = [port["containerPort"] for port in named if port.get("name") == "metrics"]
         labels = {
             "__meta_kubernetes_namespace": metadata["namespace"],
             "__meta_kubernetes_pod_name": metadata["name"],

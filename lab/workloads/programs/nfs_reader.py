@@ -16,7 +16,7 @@ HERE = Path("/srv/cloned")
 def read(name: str) -> bytes:
     """A file of the export. Raises OSError where it cannot be read."""
     url = f"{os.environ['EXPORT']}/{name}?version=4&nfsport={os.environ['NFS_PORT']}"
-    done = subprocess.run(["nfs-cat", url], capture_output=True, timeout=LIMIT)
+    done = subprocess.run(["nfs-cat", url], capture_output=True, timeout=LIMIT, check=False)
     if done.returncode != 0:
         raise OSError(f"{name}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
@@ -31,7 +31,8 @@ def unpack(archive: bytes, folder: Path) -> None:
             if not member.isfile() or ".." in target.parts or not target.is_relative_to(folder):
                 raise OSError(f"{member.name} is no plain file of a site")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(tar.extractfile(member).read())
+            content = tar.extractfile(member)
+            target.write_bytes(content.read() if content else b"")
 
 
 def refresh() -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 WATCH, LIMIT = 300, 10.0
@@ -21,10 +22,16 @@ FRESH = 2.0
 KINDS = ("deployments", "statefulsets", "daemonsets")
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+Place = tuple[str, str]
+"""Namespace and name of a ConfigMap or Secret."""
+Dependents = dict[Place, list[str]]
+"""Paths of the workloads that are restarted for each of them."""
 _healthy: dict[str, bool] = {"configmap": False, "secret": False}
 
 
-def ask(method: str, path: str, body: dict | None = None, accept: str = "application/json", limit: float = LIMIT):
+def ask(
+    method: str, path: str, body: dict[str, Any] | None = None, accept: str = "application/json", limit: float = LIMIT
+) -> http.client.HTTPResponse:
     """An answer of the API server, not read yet. Raises OSError where it refuses."""
     connection = http.client.HTTPSConnection(
         "kubernetes.default.svc", timeout=limit, context=ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
@@ -46,12 +53,12 @@ def digest(kind: str, namespace: str, name: str) -> str:
     return hashlib.sha256(data.encode()).hexdigest()
 
 
-def dependents(kind: str) -> dict[tuple[str, str], list[str]]:
+def dependents(kind: str) -> Dependents:
     """Paths of the workloads that are to be restarted, by namespace and name of what they depend on."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: Dependents = {}
     for workloads in KINDS:
-        for item in json.load(ask("GET", f"/apis/apps/v1/{workloads}?resourceVersion=0", accept=_METADATA_LIST))["items"]:
-            metadata = item["metadata"]
+        listed = json.load(ask("GET", f"/apis/apps/v1/{workloads}?resourceVersion=0", accept=_METADATA_LIST))
+        for metadata in (item["metadata"] for item in listed["items"]):
             names = metadata.get("annotations", {}).get(f"{kind}.reloader.stakater.com/reload", "")
             for name in filter(None, (name.strip() for name in names.split(","))):
                 path = f"/apis/apps/v1/namespaces/{metadata['namespace']}/{workloads}/{metadata['name']}"
@@ -68,8 +75,8 @@ def restart(path: str, why: str) -> None:
 
 def follow(kind: str) -> None:
     """Watch all objects of a kind; what is known of them outlives a lost connection."""
-    known: dict[tuple[str, str], str] = {}
-    wanted: dict[tuple[str, str], list[str]] = {}
+    known: dict[Place, str] = {}
+    wanted: Dependents = {}
     asked = 0.0
     while True:
         try:
@@ -95,7 +102,7 @@ def follow(kind: str) -> None:
             time.sleep(1)
 
 
-def changed(kind: str, metadata: dict, wanted: dict[tuple[str, str], list[str]], known: dict[tuple[str, str], str]) -> None:
+def changed(kind: str, metadata: dict[str, Any], wanted: Dependents, known: dict[Place, str]) -> None:
     """Restart what depends on an object, if what is in it is not what it was when it was last seen."""
     place = metadata["namespace"], metadata["name"]
     if place not in wanted:

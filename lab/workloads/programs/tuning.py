@@ -10,11 +10,12 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+State = dict[str, dict[str, str]]
 EVERY = 30.0
 PROGRAMS = Path("/programs")
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 GOVERNORS = Path("/sys/devices/system/cpu")
-_state: dict = {"applied": {}, "wrong": {"start": "not looked at yet"}, "not here": {}}
+_state: State = {"applied": {}, "wrong": {"start": "not looked at yet"}, "not here": {}}
 
 
 def value(path: Path) -> str:
@@ -23,7 +24,7 @@ def value(path: Path) -> str:
     return text.partition("[")[2].partition("]")[0] or text
 
 
-def settle(name: str, path: Path, wanted: str, state: dict) -> None:
+def settle(name: str, path: Path, wanted: str, state: State) -> None:
     """Bring one setting to what is wanted, and note what came of it."""
     if not path.exists():
         state["not here"][name] = "this kernel, or this network namespace, does not have it"
@@ -45,8 +46,8 @@ def settings() -> list[tuple[str, Path, str]]:
     if pages := (PROGRAMS / "hugepages").read_text().strip():
         found.append(("transparent_hugepages", HUGE_PAGES, pages))
     if governor := (PROGRAMS / "governor").read_text().strip():
-        files = sorted(GOVERNORS.glob("cpu[0-9]*/cpufreq/scaling_governor")) or [GOVERNORS / "cpu0/cpufreq/scaling_governor"]
-        found += [(f"governor of {path.parts[-3]}", path, governor) for path in files]
+        cpus = sorted(GOVERNORS.glob("cpu[0-9]*"))
+        found += [(f"governor of {cpu.name}", cpu / "cpufreq/scaling_governor", governor) for cpu in cpus]
     return found
 
 
@@ -54,7 +55,7 @@ def keep() -> None:
     """Look at everything every half minute."""
     said = None
     while True:
-        state: dict = {"applied": {}, "wrong": {}, "not here": {}}
+        state: State = {"applied": {}, "wrong": {}, "not here": {}}
         for name, path, wanted in settings():
             settle(name, path, wanted, state)
         _state.update(state)
