@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +29,8 @@ const (
 type configuration struct {
 	CNIVersion string          `json:"cniVersion"`
 	Name       string          `json:"name"`
-	API        string          `json:"api"`     // https://address:port of the API server
-	CA         string          `json:"ca"`      // PEM files
+	API        string          `json:"api"` // https://address:port of the API server
+	CA         string          `json:"ca"`  // PEM files
 	Cert       string          `json:"cert"`
 	Key        string          `json:"key"`
 	State      string          `json:"state"`   // folder that remembers what each pod was given
@@ -41,6 +42,7 @@ type attachment struct {
 	Interface string          `json:"interface"`
 	Network   string          `json:"network"`
 	Config    json.RawMessage `json:"config"`
+	Result    json.RawMessage `json:"result,omitempty"` // of ADD, for CHECK and DEL
 }
 
 // result is the part of a CNI result that the status annotation repeats.
@@ -91,8 +93,7 @@ func run(command string) error {
 	case "DEL":
 		return remove(conf)
 	case "CHECK":
-		_, err := remembered(conf)
-		return err
+		return check(conf)
 	}
 	return fmt.Errorf("CNI_COMMAND %q is not ADD, DEL, CHECK or VERSION", command)
 }
@@ -111,6 +112,7 @@ func add(conf configuration) (err error) {
 	if err != nil {
 		return err
 	}
+	given[0].Result = output
 	statuses := []status{describe(given[0], output)}
 	statuses[0].Default = true
 	namespace, name := pod()
@@ -144,7 +146,11 @@ func add(conf configuration) (err error) {
 		if err != nil {
 			return err
 		}
+		given[len(given)-1].Result = answer
 		statuses = append(statuses, describe(next, answer))
+	}
+	if err := remember(conf, given); err != nil {
+		return err
 	}
 	if len(wanted) > 0 {
 		if err := api.annotate(namespace, name, statuses); err != nil {
@@ -172,19 +178,71 @@ func remove(conf configuration) error {
 	return nil
 }
 
-func undo(given []attachment) error {
+// check asks every delegate whether what it gave is still there.
+func check(conf configuration) error {
+	given, err := remembered(conf)
+	if err != nil {
+		return fmt.Errorf("nothing is known of this pod: %w", err)
+	}
 	var failures []error
-	for number := len(given) - 1; number >= 0; number-- {
-		_, err := delegate("DEL", given[number])
+	for _, attached := range given {
+		_, err := delegate("CHECK", attached)
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
 
+func undo(given []attachment) error {
+	var failures []error
+	for number := len(given) - 1; number >= 0; number-- {
+		_, err := delegate("DEL", given[number])
+		if err != nil && addressing(given[number]) == "dhcp" {
+			// Without its daemon a lease cannot be given back; it runs out, but the interface must go.
+			given[number].Config = without(given[number].Config, "ipam")
+			_, err = delegate("DEL", given[number])
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// addressing is the kind of IPAM that a network's configuration names.
+func addressing(to attachment) string {
+	var conf struct {
+		IPAM struct {
+			Type string `json:"type"`
+		} `json:"ipam"`
+	}
+	_ = json.Unmarshal(to.Config, &conf)
+	return conf.IPAM.Type
+}
+
+func without(config json.RawMessage, key string) json.RawMessage {
+	return with(config, key, nil)
+}
+
+// with is a configuration with one key set, or, where the value is empty, without it.
+func with(config json.RawMessage, key string, value json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(config, &fields) != nil {
+		return config
+	}
+	delete(fields, key)
+	if len(value) > 0 {
+		fields[key] = value
+	}
+	changed, err := json.Marshal(fields)
+	if err != nil {
+		return config
+	}
+	return changed
+}
+
 // delegate calls the plugin that a network's configuration names, for one interface of the pod.
 func delegate(command string, to attachment) ([]byte, error) {
 	var plugin struct {
-		Type string `json:"type"`
+		Type   string `json:"type"`
+		Master string `json:"master"`
 	}
 	if err := json.Unmarshal(to.Config, &plugin); err != nil || plugin.Type == "" {
 		return nil, fmt.Errorf("network %s: its configuration names no plugin type", to.Network)
@@ -197,7 +255,7 @@ func delegate(command string, to attachment) ([]byte, error) {
 	defer cancel()
 	process := exec.CommandContext(ctx, path)
 	process.Env = append(os.Environ(), "CNI_COMMAND="+command, "CNI_IFNAME="+to.Interface, "CNI_PATH="+strings.Join(folders(), ":"))
-	process.Stdin = bytes.NewReader(to.Config)
+	process.Stdin = bytes.NewReader(with(to.Config, "prevResult", to.Result))
 	var stdout, stderr bytes.Buffer
 	process.Stdout, process.Stderr = &stdout, &stderr
 	if err := process.Run(); err != nil {
@@ -206,6 +264,9 @@ func delegate(command string, to attachment) ([]byte, error) {
 			Details string `json:"details"`
 		}
 		_ = json.Unmarshal(stdout.Bytes(), &told)
+		if _, missing := net.InterfaceByName(plugin.Master); plugin.Master != "" && missing != nil && command == "ADD" {
+			told.Message = fmt.Sprintf("failed to find master interface %s: %s", plugin.Master, told.Message)
+		}
 		said := strings.TrimSpace(strings.Join([]string{told.Message, told.Details, stderr.String()}, " "))
 		return nil, fmt.Errorf("network %s on %s: %s: %s (%w)", to.Network, to.Interface, plugin.Type, said, err)
 	}
