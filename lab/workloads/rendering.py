@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from lab.errors import LabError
 from lab.workloads.secrets import host_of
@@ -83,17 +83,24 @@ def labels(name: str, workload: Workload) -> dict[str, str]:
 def render(bed: Bed, name: str, material: Material) -> list[Manifest]:
     """The objects of one workload. LabError where there is no template for its program."""
     workload = bed.workloads[name]
-    text = _environment.get_template(_source(workload.program).name).render(
-        bed=bed,
-        name=name,
-        workload=workload,
-        labels=labels(name, workload),
-        material=material,
-        kubernetes=bed.kubernetes,
-        personas={n: p for n, p in bed.personas.items() if p.workload == name},
-        host_of=lambda other: host_of(bed, other),
-        running=lambda program: [n for n, w in bed.workloads.items() if w.program == program],
-    )
+    template = _environment.get_template(_source(workload.program).name)
+    try:
+        text = template.render(
+            bed=bed,
+            name=name,
+            workload=workload,
+            labels=labels(name, workload),
+            material=material,
+            kubernetes=bed.kubernetes,
+            personas={n: p for n, p in bed.personas.items() if p.workload == name},
+            host_of=lambda other: host_of(bed, other),
+            running=lambda program: [n for n, w in bed.workloads.items() if w.program == program],
+        )
+    except TemplateError as error:
+        raise LabError(
+            f"workload {name}: the bed file lacks something that the program {workload.program} needs: {error}",
+            remedy=f"see what lab/workloads/templates/{workload.program}.yaml.j2 takes from the bed",
+        ) from error
     try:
         documents = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
     except yaml.YAMLError as error:
