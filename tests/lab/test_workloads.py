@@ -281,7 +281,7 @@ def test_a_changed_configuration_replaces_the_pods(lab: Applied) -> None:
 def test_a_workload_that_lacks_what_its_program_needs_is_named(shop: Applied) -> None:
     bed = shop.bed.model_copy(update={"personas": {}})
 
-    with pytest.raises(LabError, match="workload stall: .* persona needs"):
+    with pytest.raises(LabError, match=r"workload stall: .* persona needs"):
         render(bed, "stall", Material())
 
 
