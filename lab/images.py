@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import machine, programs, rootfs
+from lab import programs, rootfs
 from lab.cache import cached, digest, publish
 from lab.errors import LabError
 from lab.progress import Progress
@@ -219,30 +219,3 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(data)
     tar.addfile(member, io.BytesIO(data))
-
-
-def import_on_nodes(bed: str, wanted: Mapping[str, list[Path]]) -> None:
-    """Give each node's containerd the images that it lacks, all nodes side by side. LabError names node and image."""
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        list(pool.map(lambda item: _import(bed, item[0], item[1]), wanted.items()))
-
-
-def _import(bed: str, node: str, tars: list[Path]) -> None:
-    there = machine.run(bed, node, ["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"], timeout=IMPORT_LIMIT)
-    for tar in tars:
-        if reference_of(tar) in there.stdout.split():
-            continue
-        # The archive comes in by standard input: it lies in the host's cache, which nodes do not see.
-        done = machine.feed(
-            bed, node, ["ctr", "--namespace", "k8s.io", "images", "import", "-"], tar, timeout=IMPORT_LIMIT
-        )
-        if done.returncode != 0:
-            raise LabError(f"{node}: image {reference_of(tar)} cannot be imported: {done.stderr.strip()[-300:]}")
-
-
-def reference_of(tar: Path) -> str:
-    """The name that an image file carries."""
-    with tarfile.open(tar) as archive:
-        index = archive.extractfile("index.json")
-        assert index is not None
-        return str(json.load(index)["manifests"][0]["annotations"]["io.containerd.image.name"])

@@ -56,11 +56,15 @@ class Volume:
 
 @dataclass(frozen=True)
 class Machine:
-    """A node to boot: its files by absolute path, volumes by mount point, and the units that start with it."""
+    """A node to boot: its files by absolute path, volumes by mount point, and the units that start with it.
+
+    `seeds` are files of the host that a new disk starts with, by absolute path; later boots keep what the node made of them.
+    """
 
     name: str
     files: Mapping[str, FileSpec] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
+    seeds: Mapping[str, Path] = field(default_factory=dict)
     units: tuple[str, ...] = ()
 
 
@@ -252,6 +256,7 @@ def _boot(bed: str, machine: Machine, rootfs: Path) -> None:
     for disk, target in _DISKS.items():
         (home / disk).mkdir(exist_ok=True)
         volumes += ["--volume", f"{home / disk}:{target}"]
+        _sow(home / disk, target, machine.seeds)
     for target, volume in machine.volumes.items():
         volumes += ["--volume", f"{volume.source}:{target}:{'ro' if volume.read_only else 'rw'}"]
     limits = []
@@ -274,6 +279,17 @@ def _boot(bed: str, machine: Machine, rootfs: Path) -> None:
         # A podman that was killed while it made this very machine leaves half of it.
         podman.call(bed, "rm", "--force", "--ignore", "--time", "0", machine.name, timeout=60)
         podman.call(bed, *argv, timeout=60)
+
+
+def _sow(disk: Path, target: str, seeds: Mapping[str, Path]) -> None:
+    for path, source in seeds.items():
+        if PurePosixPath(path).is_relative_to(target):
+            place = disk / PurePosixPath(path).relative_to(target)
+            if not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                part = place.with_name(f"{place.name}.part")
+                shutil.copyfile(source, part)
+                part.replace(place)
 
 
 def _mount_root(home: Path, rootfs: Path) -> Path:

@@ -17,8 +17,25 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lab import cni, containment, images, isp, kernel, kubernetes, machine, netns, ngfw, nodes, ovs, programs, rootfs
-from lab import switch, topology, workloads
+from lab import (
+    cni,
+    containment,
+    image_store,
+    images,
+    isp,
+    kernel,
+    kubernetes,
+    machine,
+    netns,
+    ngfw,
+    nodes,
+    ovs,
+    programs,
+    rootfs,
+    switch,
+    topology,
+    workloads,
+)
 from lab.errors import LabError
 from lab.machine import Machine, Volume
 from lab.pki import Pki
@@ -67,18 +84,15 @@ def _down(bed: str, progress: Progress) -> None:
 
 
 def _realise(bed: Bed, progress: Progress) -> None:
-    base, binaries, tars = _prepare(bed, progress)
+    base, binaries, store = _prepare(bed, progress)
     pki = Pki(run_dir(bed.bed) / "pki")
     values = workloads.values(bed, run_dir(bed.bed))
     with progress.step("nodes", estimate=6):
         kernel.raise_shared(bed, run_dir(bed.bed))
         netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
-        _boot(bed, _machines(bed, pki, values, binaries), base)
+        _boot(bed, _machines(bed, pki, values, binaries, store), base)
     access = _access(bed, pki)
     if bed.kubernetes:
-        with progress.step("images", estimate=8):
-            wanted = workloads.node_images(bed)
-            images.import_on_nodes(bed.bed, {node: [tars[name] for name in sorted(wanted[node])] for node in wanted})
         with progress.step("workloads", estimate=40):
             workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
     part = access_file(bed.bed).with_suffix(".part")
@@ -86,17 +100,21 @@ def _realise(bed: Bed, progress: Progress) -> None:
     part.rename(access_file(bed.bed))
 
 
-def _prepare(bed: Bed, progress: Progress) -> tuple[Path, dict[str, Path], dict[str, Path]]:
-    """The root file system, the programs and the images: from the cache, or built."""
+def _prepare(bed: Bed, progress: Progress) -> tuple[Path, dict[str, Path], Path | None]:
+    """The root file system, the programs and the store of images: from the cache, or built."""
     with progress.step("root file system of the nodes", estimate=60) as step:
         base = rootfs.ensure(lambda text: progress.detail(step.name, text))
     if not bed.kubernetes:
-        return base, {}, {}
+        return base, {}, None
     binaries = programs.ensure([*kubernetes.PROGRAMS, *cni.PROGRAMS], progress)
-    return base, binaries, images.ensure_images(sorted(workloads.images(bed)), progress)
+    tars = images.ensure_images(sorted(workloads.images(bed)), progress)
+    with progress.step("images unpacked", estimate=15):
+        return base, binaries, image_store.ensure(base, tars)
 
 
-def _machines(bed: Bed, pki: Pki, values: Mapping[str, str], binaries: Mapping[str, Path]) -> list[Machine]:
+def _machines(
+    bed: Bed, pki: Pki, values: Mapping[str, str], binaries: Mapping[str, Path], store: Path | None
+) -> list[Machine]:
     """Every node as a machine: the files of each part of the lab that has something to do with it."""
     files = nodes.files(bed, pki)
     units = {name: [*nodes.BASE_UNITS] for name in bed.nodes}
@@ -106,6 +124,7 @@ def _machines(bed: Bed, pki: Pki, values: Mapping[str, str], binaries: Mapping[s
         units[name] += kubernetes.units(bed, name)
         volumes[name] = {
             **{f"/usr/local/bin/{program}": Volume(binaries[program]) for program in kubernetes.PROGRAMS},
+            **(image_store.volumes(store) if store else {}),
             **{place: Volume(binaries[_OUTPUTS.get(program, program)]) for program, place in cni.PROGRAMS.items()},
         }
     for name, of_volumes in workloads.files(bed).items():
@@ -116,7 +135,11 @@ def _machines(bed: Bed, pki: Pki, values: Mapping[str, str], binaries: Mapping[s
     for name in isp.nodes(bed):
         files[name] |= isp.files(bed, pki, name)
         units[name] += isp.units()
-    return [Machine(name, files[name], volumes[name], tuple(units[name])) for name in bed.nodes]
+    seeds = image_store.seed(store) if store else {}
+    return [
+        Machine(name, files[name], volumes[name], seeds if node.kubernetes else {}, tuple(units[name]))
+        for name, node in bed.nodes.items()
+    ]
 
 
 def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
