@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from plumbline.bed import Bed
-from plumbline.bed.model import Workload
+from plumbline.bed.model import SameSecret, Workload
 
 Edges = dict[str, tuple[str, ...]]
 PROFILE_VALUES = ("swap", "transparent_hugepages", "cpu_governor", "clock_offset")
@@ -95,20 +95,26 @@ def _kubernetes(bed: Bed) -> Parts:
     control = [f"node:{n}" for n, node in bed.kubernetes_nodes.items() if node.kubernetes == "control-plane"]
     if bed.kubernetes:
         yield _API, control
+    for namespace in namespaces(bed):
+        yield f"namespace:{namespace}", [_API]
     for name, secret in bed.secrets.items():
-        yield f"secret:{secret.namespace}/{name}", [_API]
+        yield f"secret:{secret.namespace}/{name}", [_API, f"namespace:{secret.namespace}"]
+    for group in bed.same_secret:
+        yield same_secret(group), [f"secret:{bed.secrets[n].namespace}/{n}" for n in secrets_of(group)]
     for name, storage in bed.storage.items():
         server = [f"workload:{storage.nfs.server}"] if storage.nfs else []
-        yield f"storage:{name}", [_API, *server]
+        yield f"storage:{name}", [_API, f"namespace:{storage.namespace}", *server]
 
 
 def _workloads(bed: Bed) -> Parts:
     for name, workload in bed.workloads.items():
-        yield f"workload:{name}", [_API, *_beneath(bed, workload)]
+        yield f"workload:{name}", [_API, f"placement:{name}", *_beneath(bed, workload)]
+        yield from _placement(bed, name, workload)
     for name, attachment in bed.attachments.items():
         nodes = {n for w in bed.workloads.values() if w.attach == name for n in bed.selected(w.on)}
         ports = [p for p in ports_of(bed, attachment.network) if p.removeprefix("port:").partition("/")[0] in nodes]
-        yield f"attachment:{name}", [f"vlan:{attachment.network}", *ports]
+        under = f"namespace:{attachment.namespace}"
+        yield f"attachment:{name}", [f"vlan:{attachment.network}", *ports, *([under] if bed.kubernetes else [])]
 
 
 def _beneath(bed: Bed, workload: Workload) -> Iterator[str]:
@@ -119,25 +125,75 @@ def _beneath(bed: Bed, workload: Workload) -> Iterator[str]:
     if workload.attach:
         yield f"attachment:{workload.attach}"
     yield from (f"secret:{workload.namespace}/{secret}" for secret in workload.secrets)
+    yield from (same_secret(g) for g in bed.same_secret if not secrets_of(g).isdisjoint(workload.secrets))
+    yield from (f"workload:{used}" for used in workload.uses)
+    if workload.uses:  # they are found by name
+        yield from (f"workload:{n}" for n, w in bed.workloads.items() if w.program == "coredns")
     if workload.certificate:
         yield f"certificate:{workload.certificate}"
     if workload.storage:
         yield f"storage:{workload.storage}"
 
 
+def _placement(bed: Bed, name: str, workload: Workload) -> Parts:
+    """What must be right before a pod can be: its controller, whom that selects, how many it wants, where they are."""
+    labels = [f"label:{node}/{key}" for node in bed.selected(workload.on) for key in workload.on]
+    counted = labels if workload.kind == "DaemonSet" else []  # its nodes are its number
+    yield f"controller:{name}", [_API, f"namespace:{workload.namespace}"]
+    yield f"selector:{name}", [f"controller:{name}"]
+    yield f"replicas:{name}", [f"selector:{name}", *counted]
+    yield f"placement:{name}", [f"replicas:{name}", *labels, *(f"kubelet:{n}" for n in bed.selected(workload.on))]
+
+
+def namespaces(bed: Bed) -> dict[str, str]:
+    """Every namespace that the bed file mentions, with the place of its first mention."""
+    found: dict[str, str] = {}
+    for section in ("workloads", "attachments", "secrets", "storage"):
+        for name, thing in getattr(bed, section).items():
+            found.setdefault(thing.namespace, f"{section}.{name}.namespace")
+    return found
+
+
+def same_secret(group: SameSecret) -> str:
+    """The subject of values that must be the same, named after the first of them."""
+    return f"same-secret:{group.values[0]}"
+
+
+def secrets_of(group: SameSecret) -> frozenset[str]:
+    """The secrets in which these values stand."""
+    return frozenset(value.partition("/")[0] for value in group.values)
+
+
 def _certificates(bed: Bed) -> Parts:
     issuers = [f"workload:{n}" for n, w in bed.workloads.items() if w.program == "cert-manager"]
     for name, authority in bed.authorities.items():
-        yield f"authority:{name}", [_API] if authority.secret else []
+        subject = f"authority:{name}"
+        parts = ["published", "validity", *(["key"] if authority.secret else [])]
+        yield subject, [f"{subject}/{part}" for part in parts]
+        yield from ((f"{subject}/{part}", [_API]) for part in parts)
+        yield f"{subject}/validity", [f"{subject}/published"]
+        yield f"{subject}/issuer", [f"{subject}/{part}" for part in parts if part != "published"] + issuers
     for name, certificate in bed.certificates.items():
-        yield f"certificate:{name}", [_API, f"authority:{certificate.authority}", *issuers]
+        yield from _certificate(f"certificate:{name}", f"authority:{certificate.authority}", str(certificate.secret))
+
+
+def _certificate(subject: str, authority: str, secret: str) -> Parts:
+    """A certificate stands on its parts; only that it renews itself stands on who issues it: an old one stays good."""
+    yield subject, [f"{subject}/{part}" for part in ("validity", "signature", "names", "key")]
+    for part in ("validity", "names", "key", "lifetime", "key-type", "ca"):
+        yield f"{subject}/{part}", [f"secret:{secret}"]
+    yield f"{subject}/signature", [f"secret:{secret}", authority]
+    yield f"secret:{secret}", [_API]
+    yield f"{subject}/issued", [f"{authority}/issuer"]
+    yield f"{subject}/renewal", [f"{subject}/issued", f"{subject}/validity"]
 
 
 def _data_plane(bed: Bed) -> Parts:
     for name, persona in bed.personas.items():
-        yield f"persona:{name}", [f"workload:{persona.workload}"]
+        certificate = bed.workloads[persona.workload].certificate
+        yield f"persona:{name}", [f"workload:{persona.workload}", *([f"certificate:{certificate}"] * bool(certificate))]
     if bed.ngfw:
-        yield "ngfw:ngfw", [f"node:{bed.ngfw.node}", f"authority:{bed.ngfw.authority}"]
+        yield "ngfw:ngfw", [f"node:{bed.ngfw.node}"]
     for flow in bed.flows:
         for source, target in endpoints(bed, flow.from_, flow.to):
             gateways = [
@@ -145,13 +201,20 @@ def _data_plane(bed: Bed) -> Parts:
                 for n in (network_of(bed, source), network_of(bed, target))
                 if n and bed.networks[n].gateway
             ]
-            through = ["ngfw:ngfw"] if bed.ngfw and flow.through == bed.ngfw.node else []
+            through = [*_inspection(bed)] if bed.ngfw and flow.through == bed.ngfw.node else []
             yield f"flow:{source}>{target}", [_thing(bed, source), _thing(bed, target), *gateways, *through]
     if bed.services.dns:
         servers = [f"workload:{n}" for n, w in bed.workloads.items() if w.program == "coredns"]
         yield "service:dns", [*servers, f"workload:{bed.services.dns.from_}"]
     if bed.services.prometheus:
         yield "service:prometheus", [f"workload:{bed.services.prometheus.workload}"]
+
+
+def _inspection(bed: Bed) -> Iterator[str]:
+    """What an inspected flow stands on: the firewall, who signs what agents see, and whom the firewall trusts."""
+    if bed.ngfw:
+        yield "ngfw:ngfw"
+        yield from dict.fromkeys(f"authority:{name}" for name in (bed.ngfw.authority, bed.ngfw.verifies))
 
 
 def endpoints(bed: Bed, source: str, target: str) -> list[tuple[str, str]]:
