@@ -69,6 +69,7 @@ class Workload(Strict):
     storage: Name | None = None
     trusts: Name | None = Field(default=None, description="the authority whose bundle its clients trust")
     hpa: bool = False
+    uses: tuple[Name, ...] = Field(default=(), description="workloads without which its pods cannot work")
 
 
 class Secret(Strict):

@@ -19,6 +19,7 @@ REFERENCES = {
     "workloads.*.certificate": "certificates",
     "workloads.*.storage": "storage",
     "workloads.*.trusts": "authorities",
+    "workloads.*.uses.*": "workloads",
     "personas.*.workload": "workloads",
     "personas.*.network": "networks",
     "certificates.*.authority": "authorities",

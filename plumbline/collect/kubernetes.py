@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from plumbline import x509
 from plumbline.bed import Bed
-from plumbline.collect import trim
+from plumbline.collect import rights, trim
 from plumbline.collect.access import Access
 from plumbline.facts.source import Outcome, Source
 
@@ -51,7 +51,7 @@ class _Refused(Exception):
         self.status = status
 
 
-Get = Callable[[str], Any]
+Get = Callable[..., Any]
 
 
 def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
@@ -99,15 +99,17 @@ def _client(access: Access) -> tuple[Get, Any]:
         configuration.proxy = None  # nothing but the bed is reached from there
     api = client.ApiClient(configuration)
 
-    def get(path: str) -> Any:
+    def get(path: str, body: Any = None) -> Any:
         url = f"{configuration.host}{path}"
         headers = {"Accept": "application/json", "User-Agent": "plumbline"}
         if token := configuration.auth_settings().get("BearerToken"):
             headers["Authorization"] = str(token["value"])
-        answer = api.rest_client.pool_manager.request(
-            "GET", url, headers=headers, timeout=_timeout(), retries=False, redirect=False
-        )
-        if answer.status != 200:
+        asked = {"headers": headers, "timeout": _timeout(), "retries": False, "redirect": False}
+        if body is None:
+            answer = api.rest_client.pool_manager.request("GET", url, **asked)
+        else:
+            answer = api.rest_client.pool_manager.request("POST", url, json=body, **asked)
+        if answer.status not in (200, 201):
             raise _Refused(answer.status, _reason(answer.data))
         return json.loads(answer.data) if not path.startswith("/readyz") else answer.data.decode("utf-8", "replace")
 
@@ -139,10 +141,13 @@ def _gather(bed: Bed, get: Get, private: dict[str, str]) -> dict[str, Any]:
             trim.configmap,
         )
     jobs["readyz", ""] = ("/readyz?verbose", lambda text: text.splitlines())
+    jobs["rights", ""] = (rights.REVIEWS, lambda found: found)
 
     def do(job: tuple[str, str]) -> tuple[tuple[str, str], Any, str]:
         path, shape = jobs[job]
         try:
+            if path == rights.REVIEWS:
+                return job, rights.ask(bed, get), ""
             return job, shape(get(path)), ""
         except _Refused as error:
             return job, None, str(error)

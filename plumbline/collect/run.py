@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.bed import Bed
-from plumbline.collect import kubernetes, plan
+from plumbline.collect import host_keys, kubernetes, plan
 from plumbline.collect.access import Access
 from plumbline.collect.planned import Planned, World
 from plumbline.collect.ssh import Login, Ssh, connections, control_folder
@@ -37,7 +37,7 @@ class _Run:
 
 
 def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: Progress = lambda _: None) -> None:
-    """Writes `nodes/<node>.json`, `kubernetes.json` and, where `active`, `probes/<node>.json` into `out`.
+    """Writes `nodes/<node>.json`, `host_keys.json`, `kubernetes.json` and, where `active`, `probes/<node>.json` into `out`.
 
     Each is there as soon as its source has answered or has failed; nothing that a source does stops the others.
     BedUnreachable where this process does not stand where the bed's addresses are the bed's.
@@ -51,13 +51,15 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
     with (
         connections(access, control_folder(out, hosts), max(1, round(connect))) as ssh,
-        ThreadPoolExecutor(len(hosts) + 1, thread_name_prefix="collect") as pool,
+        ThreadPoolExecutor(len(hosts) + 2, thread_name_prefix="collect") as pool,
     ):
         run = _Run(bed, access, ssh, out, progress)
         world = pool.submit(_ask_kubernetes, run, active)
+        keys = pool.submit(_read_host_keys, run, hosts)
         nodes = {name: pool.submit(_read_node, run, name) for name in hosts}
         done = [pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active]
         world.result()
+        keys.result()
         for read in nodes.values():
             read.result()
         for probed in done:
@@ -95,6 +97,13 @@ def _read_node(run: _Run, node: str) -> Source:
     source.write(run.out / "nodes" / f"{node}.json")
     run.progress(_line(node, source))
     return source
+
+
+def _read_host_keys(run: _Run, nodes: list[str]) -> None:
+    logins = [_login(run, name) for name in nodes]
+    source = _guarded(lambda: Source("ok", facts=host_keys.collect(run.access, logins)))
+    source.write(run.out / "host_keys.json")
+    run.progress(_line("host keys", source))
 
 
 def _probe_node(run: _Run, node: str, read: Future[Source], world: Future[dict[str, list[Planned]]]) -> None:

@@ -19,6 +19,7 @@ _METADATA = {"name", "namespace", "uid", "labels", "annotations", "creationTimes
 _POD_SPEC = {"nodeName", "nodeSelector", "affinity", "hostNetwork", "volumes", "serviceAccountName", "tolerations"}
 _CONTAINER = ("name", "image", "ports", "volumeMounts", "resources", "envFrom", "command", "args")
 _NEVER = re.compile(r"PRIVATE KEY|://[^/\s:@]*:[^/\s@]+@")
+_PLACEHOLDER = re.compile(r"<[^<>]+>|\$\{?\w+\}?|(?i:change[-_ ]?me|place[-_ ]?holder|replace[-_ ]?me|to[-_ ]?do|x{3,}|your[-_ ].+)")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
@@ -98,11 +99,14 @@ def _variable(variable: Object) -> Object:
 def secret(item: Object, key: bytes, community: str, private: dict[str, str]) -> Object:
     """Keys, digests and certificates of a secret. The value of `community`, written secret/key, goes to `private`."""
     name, digests, certificates, empty = item["metadata"]["name"], {}, {}, []
+    placeholders = []
     values = {k: _decoded(v) for k, v in (item.get("data") or {}).items()}
     for entry, value in values.items():
         digests[entry] = _digest(value, key)
         if not value.strip():
             empty.append(entry)
+        if _is_placeholder(value):
+            placeholders.append(entry)
         if password := _password(value):
             digests[f"{entry}#password"] = _digest(password, key)
         if pem := "".join(_CERTIFICATE.findall(value.decode("ascii", "replace"))):
@@ -118,12 +122,21 @@ def secret(item: Object, key: bytes, community: str, private: dict[str, str]) ->
     return {
         "metadata": _metadata(item), "type": item.get("type"), "keys": sorted(values), "empty": empty,
         "digests": digests, "certificates": certificates, "key_matches": matches,
+        "placeholders": placeholders,
     }  # fmt: skip
 
 
 def configmap(item: Object) -> Object:
     """A configmap with its texts, which are public by their nature."""
     return {"metadata": _metadata(item), "data": item.get("data") or {}}
+
+
+def _is_placeholder(value: bytes) -> bool:
+    """Whether a value, or the password in it, is what a guide writes where a secret is to be put in."""
+    text = value.decode("utf-8", "replace").strip()
+    password = _password(value).decode("utf-8", "replace")
+    parts = (text, password, text.partition(":")[2])
+    return any(_PLACEHOLDER.fullmatch(part) for part in parts if part)
 
 
 def _decoded(value: str) -> bytes:

@@ -108,6 +108,7 @@ class Secret:
     digests: dict[str, str] = field(repr=False)
     key_matches: bool | None
     pem: dict[str, str] = field(repr=False)
+    placeholders: tuple[str, ...] = ()
 
     def chain(self, key: str = "tls.crt") -> tuple[x509.Certificate, ...]:
         """The certificates under a key, none where there is none. ValueError where they cannot be read."""
@@ -145,6 +146,20 @@ class Cluster:
     def ready_checks(self) -> tuple[str, ...]:
         """The lines of /readyz?verbose that do not say ok. Unknown where it could not be asked."""
         return tuple(line for line in self._of("readyz") if line.startswith("[-]"))
+
+    @property
+    def readyz(self) -> dict[str, bool]:
+        """The API server's checks of itself, and whether each is ok. Unknown where it could not be asked."""
+        marks = {"[+]": True, "[-]": False}
+        return {line[3:].split()[0]: marks[line[:3]] for line in self._of("readyz") if line[:3] in marks}
+
+    def allowed(self, right: str) -> bool:
+        """Whether the gate's own role may do something, by the name of the right. Unknown where that was not said."""
+        rights: Object = self._facts.get("rights") or {}
+        if right not in rights:
+            error = self._facts.get("errors", {}).get("rights", "it was not asked for")
+            raise Unknown(f"the API server did not say whether the gate may {right}: {error}", cause=API)
+        return bool(rights[right])
 
     def objects(self, kind: str) -> tuple[Object, ...]:
         """All objects of a kind as they are, by its plural: services, networkpolicies, …"""
@@ -195,7 +210,7 @@ class Cluster:
             return None
         return Secret(
             namespace, name, tuple(found["keys"]), tuple(found["empty"]), found["digests"], found["key_matches"],
-            found["certificates"],
+            found["certificates"], tuple(found.get("placeholders", ())),
         )  # fmt: skip
 
     def configmap(self, namespace: str, name: str) -> dict[str, str] | None:

@@ -28,6 +28,7 @@ DANGLING = {
     "workloads.*.certificate": ("workloads: {origin: {certificate: orign}}", "workloads.origin.certificate", "origin"),
     "workloads.*.storage": ("workloads: {origin: {storage: site}}", "workloads.origin.storage", "sites"),
     "workloads.*.trusts": ("workloads: {agent: {trusts: cb}}", "workloads.agent.trusts", ""),
+    "workloads.*.uses.*": ("workloads: {agent: {uses: [file]}}", "workloads.agent.uses.0", "files"),
     "personas.*.workload": ("personas: {origin: {workload: orig}}", "personas.origin.workload", "origin"),
     "personas.*.network": ("personas: {origin: {network: origin}}", "personas.origin.network", "origins"),
     "certificates.*.authority": ("certificates: {origin: {authority: caa}}", "certificates.origin.authority", "ca"),

@@ -1,0 +1,59 @@
+"""The host keys that nodes show on the wire, and the authorities that the runner trusts to sign them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from plumbline.collect.access import Access
+from plumbline.collect.ssh import Login
+
+_LIMIT_S = 5
+_MARK = "@cert-authority"
+_CERTIFICATE = re.compile(r"\S+-cert-v\d+@openssh\.com \S+")
+
+
+def collect(access: Access, logins: list[Login]) -> dict[str, Any]:
+    """By node: `certificates` and `authorities` (each as in a file of public keys), `error` where it failed.
+
+    Only what a server shows before any login is asked for, so that it is told apart from what the client accepts.
+    """
+    with ThreadPoolExecutor(max(1, len(logins)), thread_name_prefix="host-keys") as pool:
+        return dict(zip((login.node for login in logins), pool.map(lambda login: _of(access, login), logins), strict=True))
+
+
+def _of(access: Access, login: Login) -> dict[str, Any]:
+    try:
+        known = _resolved(access, login)
+        scan = _run("ssh-keyscan", "-c", "-T", str(_LIMIT_S), "-p", known["port"][0], known["hostname"][0])
+    except (OSError, subprocess.SubprocessError, KeyError) as error:
+        return {"certificates": [], "authorities": [], "error": f"{type(error).__name__}: {error}"[:300]}
+    return {"certificates": _CERTIFICATE.findall(scan), "authorities": _authorities(known.get("userknownhostsfile", [])), "error": None}
+
+
+def _resolved(access: Access, login: Login) -> dict[str, list[str]]:
+    """What the client makes of a name: its address, port, and files of known hosts."""
+    options = ["-F", str(access.ssh_config)] if access.ssh_config else []
+    options += ["-o", f"UserKnownHostsFile={access.known_hosts}"] if access.known_hosts else []
+    options += ["-p", str(login.port)] if login.port != 22 else []
+    lines = _run("ssh", *options, "-G", "--", login.host).splitlines()
+    return {key: values.split() for key, _, values in (line.partition(" ") for line in lines)}
+
+
+def _authorities(files: list[str]) -> list[str]:
+    found = []
+    for file in files:
+        with suppress(OSError):
+            lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+            found += [" ".join(line.split()[2:4]) for line in lines if line.startswith(_MARK)]
+    return found
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LIMIT_S + 1, check=False
+    ).stdout
