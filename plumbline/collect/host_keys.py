@@ -23,7 +23,9 @@ def collect(access: Access, logins: list[Login]) -> dict[str, Any]:
     Only what a server shows before any login is asked for, so that it is told apart from what the client accepts.
     """
     with ThreadPoolExecutor(max(1, len(logins)), thread_name_prefix="host-keys") as pool:
-        return dict(zip((login.node for login in logins), pool.map(lambda login: _of(access, login), logins), strict=True))
+        return dict(
+            zip((login.node for login in logins), pool.map(lambda login: _of(access, login), logins), strict=True)
+        )
 
 
 def _of(access: Access, login: Login) -> dict[str, Any]:
@@ -32,7 +34,11 @@ def _of(access: Access, login: Login) -> dict[str, Any]:
         scan = _run("ssh-keyscan", "-c", "-T", str(_LIMIT_S), "-p", known["port"][0], known["hostname"][0])
     except (OSError, subprocess.SubprocessError, KeyError) as error:
         return {"certificates": [], "authorities": [], "error": f"{type(error).__name__}: {error}"[:300]}
-    return {"certificates": _CERTIFICATE.findall(scan), "authorities": _authorities(known.get("userknownhostsfile", [])), "error": None}
+    return {
+        "certificates": _CERTIFICATE.findall(scan),
+        "authorities": _authorities(known.get("userknownhostsfile", [])),
+        "error": None,
+    }
 
 
 def _resolved(access: Access, login: Login) -> dict[str, list[str]]:

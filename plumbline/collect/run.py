@@ -37,7 +37,7 @@ class _Run:
 
 
 def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: Progress = lambda _: None) -> None:
-    """Writes `nodes/<node>.json`, `host_keys.json`, `kubernetes.json` and, where `active`, `probes/<node>.json` into `out`.
+    """Writes nodes/<node>.json, host_keys.json, kubernetes.json and, where `active`, probes/<node>.json into `out`.
 
     Each is there as soon as its source has answered or has failed; nothing that a source does stops the others.
     BedUnreachable where this process does not stand where the bed's addresses are the bed's.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from plumbline.bed import Bed
 from plumbline.facts.cluster import API, Cluster, Pod
+from plumbline.facts.host_key import HostKey
 from plumbline.facts.node import NodeFacts, PodFacts
 from plumbline.facts.replies import Http, Reply, ScrapeTarget
 from plumbline.facts.source import Source
@@ -42,6 +43,15 @@ class Facts:
                 raise Unknown(f"node {name}: {_said(source)}", cause=f"node:{name}")
             self._nodes[name] = NodeFacts(name, source.facts)
         return self._nodes[name]
+
+    def host_key(self, node: str) -> HostKey:
+        """The host key that a node showed. Unknown where the node could not be asked for it."""
+        self._require_login(node)
+        source = self._source("host_keys.json", f"node:{node}")
+        shown = source.facts.get(node) or {"error": _said(source)}
+        if shown["error"]:
+            raise Unknown(f"the host key of {node} could not be read: {shown['error']}", cause=f"node:{node}")
+        return HostKey(node, tuple(shown["certificates"]), tuple(shown["authorities"]))
 
     @cached_property
     def kubernetes(self) -> Cluster:

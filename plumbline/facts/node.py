@@ -63,7 +63,9 @@ class Network:
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit. `loaded` is false where there is none of that name."""
+    """A systemd unit. `loaded` is false where there is none of that name; `active_s`: seconds since its last start,
+    `settled_s`: seconds from the machine's boot to that start.
+    """
 
     name: str
     loaded: bool
@@ -71,6 +73,8 @@ class Unit:
     state: str
     enabled: str
     restarts: int
+    active_s: float
+    settled_s: float
 
 
 @dataclass(frozen=True)
@@ -194,10 +198,11 @@ class NodeFacts:
         if name not in units:
             raise Unknown(f"{self.name}: the unit {name} was not asked for; name it under host: in the bed file")
         found = units[name]
+        entered_s = int(found.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
         return Unit(
             name, found.get("LoadState") == "loaded", found.get("ActiveState") == "active",
             f"{found.get('ActiveState')} ({found.get('SubState')})", found.get("UnitFileState", ""),
-            int(found.get("NRestarts") or 0),
+            int(found.get("NRestarts") or 0), self.uptime_s - entered_s, entered_s - self._part("system")["init_s"],
         )  # fmt: skip
 
     @property
@@ -213,6 +218,20 @@ class NodeFacts:
     def swaps(self) -> tuple[str, ...]:
         """Devices and files in use as swap."""
         return tuple(self._part("swaps"))
+
+    @property
+    def fstab_swaps(self) -> tuple[str, ...]:
+        """Lines of /etc/fstab that would bring swap back at the next boot."""
+        return tuple(self._part("fstab_swaps"))
+
+    @property
+    def machine_id(self) -> str:
+        """What systemd tells this machine from all others by."""
+        return str(self._part("machine_id"))
+
+    def forwards(self, interface: str) -> bool:
+        """Whether the kernel forwards packets that arrive on an interface."""
+        return bool(self._part("forwarding").get(interface, False))
 
     @property
     def transparent_hugepages(self) -> str | None:
@@ -244,6 +263,13 @@ class NodeFacts:
     def var_free_bytes(self) -> int:
         """Room on /var."""
         return int(self._part("disk_var")["free"])
+
+    @property
+    def var_free_share(self) -> float:
+        """The part of /var that is free, of room or of inodes, whichever is less; from 0 to 1."""
+        disk = self._part("disk_var")
+        inodes = disk["inodes_free"] / disk["inodes"] if disk["inodes"] else 1.0
+        return float(min(disk["free"] / disk["size"], inodes))
 
     @property
     def var_bytes(self) -> int:

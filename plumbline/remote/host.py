@@ -15,7 +15,17 @@ from plumbline.remote import addresses
 from plumbline.remote.command import CommandError, run
 from plumbline.remote.types import Json
 
-_UNIT_KEYS = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "MainPID")
+_UNIT_KEYS = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "NRestarts",
+    "Result",
+    "MainPID",
+    "ActiveEnterTimestampMonotonic",
+)
 
 
 def describe(request: Json) -> Json:
@@ -29,6 +39,9 @@ def describe(request: Json) -> Json:
         "failed_units": _failed_units,
         "modules": lambda: {name: _module(name) for name in request.get("modules", ())},
         "swaps": _swaps,
+        "fstab_swaps": _fstab_swaps,
+        "machine_id": lambda: _read("/etc/machine-id"),
+        "forwarding": _forwarding,
         "transparent_hugepages": _transparent_hugepages,
         "cpu_governors": _cpu_governors,
         "listening": _listening,
@@ -59,6 +72,7 @@ def _system() -> Json:
         "python": platform.python_version(),
         "processors": os.cpu_count(),
         "uptime_s": float(_read("/proc/uptime").split()[0]),
+        "init_s": int(_read("/proc/1/stat").rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK"),
         "load": os.getloadavg()[0],
         "memory_kib": {
             k: int(v.split()[0])
@@ -97,6 +111,21 @@ def _module(name: str) -> bool:
 
 def _swaps() -> list[str]:
     return [line.split()[0] for line in _read("/proc/swaps").splitlines()[1:]]
+
+
+def _fstab_swaps() -> list[str]:
+    """Lines of /etc/fstab that would bring swap back at the next boot."""
+    try:
+        lines = [line.strip() for line in _read("/etc/fstab").splitlines()]
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if not line.startswith("#") and line.split()[2:3] == ["swap"]]
+
+
+def _forwarding() -> dict[str, bool]:
+    """By interface, whether the kernel forwards packets that arrive on it."""
+    paths = glob.glob("/proc/sys/net/ipv4/conf/*/forwarding")
+    return {path.split("/")[-2]: _read(path) == "1" for path in paths}
 
 
 def _transparent_hugepages() -> str | None:
