@@ -5,6 +5,8 @@ BED ?= inventories/lab.yaml
 VENV := .venv
 RUN := $(VENV)/bin/python
 PYTEST := $(VENV)/bin/pytest
+UV := $(VENV)/bin/uv pip compile -q pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links \
+      --custom-compile-command "make lock" --python-version 3.11
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +31,13 @@ lint: install  ## ruff and mypy
 
 docs: install  ## write docs/checks.md and the JSON schemas anew
 	$(RUN) -m plumbline.bed schema > inventories/bed.schema.json
-	$(PYTEST) suites/ --catalogue docs/checks.md --bed $(BED)
+	$(RUN) -m plumbline.catalogue
+
+lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
+	$(UV) -o requirements/gate.txt
+	$(UV) --extra lab -o requirements/lab.txt
+	$(UV) --extra dev -o requirements/dev.txt
+	$(UV) --all-extras -o requirements/all.txt
 
 install: $(VENV)/.installed  ## the Debian packages and the Python environment
 
@@ -44,4 +52,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
 
-.PHONY: help gate test up down bench lint docs install
+.PHONY: help gate test up down bench lint docs lock install

@@ -1,4 +1,4 @@
-"""`python -m lab up|down|status|shell|logs [--bed FILE]`: the bed of a bed file, on this machine."""
+"""`python -m lab up|build|down|status|shell|logs [--bed FILE]`: the bed of a bed file, on this machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"lab: `{' '.join(map(str, error.cmd))}` did not end within {error.timeout:.0f} s", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        print("lab: interrupted; the same command goes on from here, `python -m lab down` takes all away", file=sys.stderr)
+        print(
+            "lab: interrupted; the same command goes on from here, `python -m lab down` takes all away", file=sys.stderr
+        )
         return 130
 
 
@@ -57,6 +59,11 @@ def _up(bed: Bed, options: argparse.Namespace) -> int:
     began = time.monotonic()
     realise.up(bed, Progress())
     print(f"{bed.bed} is up ({seconds(time.monotonic() - began)})")
+    return 0
+
+
+def _build(bed: Bed, options: argparse.Namespace) -> int:
+    realise.build(bed, Progress())
     return 0
 
 
@@ -93,18 +100,26 @@ def _logs(bed: Bed, options: argparse.Namespace) -> int:
     unit = [f"--unit={options.unit}"] if options.unit else []
     folder = machine.journal(bed.bed, options.node)
     if not folder.exists():
-        raise LabError(f"there is no journal of {options.node}", remedy=f"nodes: {', '.join(bed.nodes)}; is the lab up?")
+        raise LabError(
+            f"there is no journal of {options.node}", remedy=f"nodes: {', '.join(bed.nodes)}; is the lab up?"
+        )
     return subprocess.run(["journalctl", "--no-pager", f"--directory={folder}", *unit], check=False).returncode
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lab", description="The bed of a bed file, realised on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab", description="The bed of a bed file, realised on this machine."
+    )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--bed", type=Path, default=DEFAULT_BED, metavar="FILE", help=f"bed file ({DEFAULT_BED})")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", parents=[common], help="bring the bed up, or go on where it was stopped")
     up.set_defaults(run=_up)
+    build = commands.add_parser(
+        "build", parents=[common], help="build what the bed is made of into the cache; start nothing"
+    )
+    build.set_defaults(run=_build)
     down = commands.add_parser("down", parents=[common], help="take the bed down and leave nothing behind")
     down.set_defaults(run=_down)
     status = commands.add_parser("status", parents=[common], help="what is up (exit 3: the lab is not whole)")

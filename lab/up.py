@@ -66,6 +66,12 @@ def up(bed: Bed, progress: Progress) -> None:
         _realise(bed, progress)
 
 
+def build(bed: Bed, progress: Progress) -> None:
+    """Fill the cache with all that the bed is made of, and start nothing."""
+    rootfs.require_root()
+    _prepare(bed, progress)
+
+
 def down(bed: str, progress: Progress) -> None:
     """Take the lab of a bed away with all that it made; nothing there is no error."""
     rootfs.require_root()
@@ -95,6 +101,7 @@ def _realise(bed: Bed, progress: Progress) -> None:
     if bed.kubernetes:
         with progress.step("workloads", estimate=40):
             workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
+        _forget_restarts(bed)
     part = access_file(bed.bed).with_suffix(".part")
     part.write_text(json.dumps(access, indent=1))
     part.rename(access_file(bed.bed))
@@ -151,6 +158,12 @@ def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
     machine.boot(bed.bed, machines, base)
     with ThreadPoolExecutor(len(machines)) as pool:
         list(pool.map(lambda node: machine.wait_running(bed.bed, node.name, deadline), machines))
+
+
+def _forget_restarts(bed: Bed) -> None:
+    """Units that were restarted while they waited for the API server begin their history now."""
+    for node in bed.kubernetes_nodes:
+        machine.run(bed.bed, node, ["systemctl", "reset-failed"])
 
 
 def _access(bed: Bed, pki: Pki) -> dict[str, str]:

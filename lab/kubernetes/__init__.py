@@ -118,9 +118,7 @@ def _member_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
     result = {
         f"{PKI_DIR}/ca.crt": FileSpec(pki.authority("kubernetes-ca").certificate),
         **_pair(f"{PKI_DIR}/kubelet", serving),
-        "/etc/kubernetes/kubelet.kubeconfig": _private(
-            kubeconfig(bed, pki, f"system:node:{node}", ("system:nodes",))
-        ),
+        "/etc/kubernetes/kubelet.kubeconfig": _private(kubeconfig(bed, pki, f"system:node:{node}", ("system:nodes",))),
         "/etc/kubernetes/kube-proxy.kubeconfig": _private(kubeconfig(bed, pki, "system:kube-proxy")),
         "/etc/kubernetes/flanneld.kubeconfig": _private(kubeconfig(bed, pki, "lab:flanneld")),
         "/etc/kube-flannel/net-conf.json": FileSpec(json.dumps(flannel)),
@@ -149,12 +147,17 @@ def _control_plane_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
     }
     api = pki.leaf("kubernetes-ca", f"kube-apiserver-{node}", "kube-apiserver", dns=api_names, addresses=api_addresses)
     kubelet_client = pki.leaf(
-        "kubernetes-ca", "kube-apiserver-kubelet-client", "kube-apiserver-kubelet-client", organizations=["system:masters"]
+        "kubernetes-ca",
+        "kube-apiserver-kubelet-client",
+        "kube-apiserver-kubelet-client",
+        organizations=["system:masters"],
     )
     result = {
         **_pair(f"{PKI_DIR}/kube-apiserver", api),
         **_pair(f"{PKI_DIR}/kubelet-client", kubelet_client),
-        **_pair(f"{PKI_DIR}/front-proxy-client", pki.leaf("front-proxy-ca", "front-proxy-client", "front-proxy-client")),
+        **_pair(
+            f"{PKI_DIR}/front-proxy-client", pki.leaf("front-proxy-ca", "front-proxy-client", "front-proxy-client")
+        ),
         f"{PKI_DIR}/front-proxy-ca.crt": FileSpec(pki.authority("front-proxy-ca").certificate),
         **_pair(f"{PKI_DIR}/etcd", etcd),
         f"{PKI_DIR}/etcd-ca.crt": FileSpec(pki.authority("etcd-ca").certificate),
