@@ -71,6 +71,9 @@ class Ngfw(Strict):
     verifies: Name
     udp_443: Literal["refused", "dropped", "allowed"]
     snmp: Snmp | None = None
+    record: Name | None = Field(
+        default=None, description="the systemd unit whose journal has a JSON object for each inspected connection"
+    )
     bad_origins: dict[Literal["expired", "not-yet-valid", "self-signed", "wrong-name"], BadOrigin] = Field(
         default={}, description="probes of laundering, by what is wrong with their certificate"
     )

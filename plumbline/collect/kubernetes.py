@@ -38,6 +38,8 @@ LISTS = {
     "networkattachmentdefinitions": "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
     "nodemetrics": "/apis/metrics.k8s.io/v1beta1/nodes",
 }
+CLUSTER_CA = ("kube-system", "kube-root-ca.crt")
+"""Kubernetes publishes the authority of its API server in every namespace under this name (key ca.crt)."""
 _THREADS = 6
 _CONNECT_S = 2.0
 _READ_S = 5.0
@@ -173,9 +175,9 @@ def named_secrets(bed: Bed) -> list[tuple[str, str]]:
 
 
 def named_configmaps(bed: Bed) -> list[tuple[str, str]]:
-    """Namespace and name of every configmap that the bed file mentions, and CoreDNS's."""
+    """Namespace and name of every configmap that the bed file mentions, CoreDNS's, and the cluster's own authority."""
     bundles = {a.bundle.configmap for a in bed.authorities.values() if a.bundle.configmap}
-    return sorted({*((b.namespace, b.name) for b in bundles), ("kube-system", "coredns")})
+    return sorted({*((b.namespace, b.name) for b in bundles), ("kube-system", "coredns"), CLUSTER_CA})
 
 
 def _reason(data: bytes) -> str:

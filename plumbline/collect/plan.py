@@ -16,6 +16,9 @@ capture  wire               node > eth1, while that node's gateway and neighbour
 tls      flow               workload > persona, from every pod, trusting what the workload trusts
 tls      page               workload > persona, from one pod: HTTP/1.1, a page, and a second handshake that may resume
 tls      origin             NGFW's node (or the persona's workload) > persona, trusting what the NGFW verifies
+tls      own                the persona's workload > persona: what it shows to its own pod
+tls      distrust           workload > persona, trusting the origins' authority and not the NGFW's
+journal  record             NGFW's node > itself: what it wrote down of the pages that agents asked for
 tls      bad-origin         workload > kind of bad origin, through the NGFW
 tls      bad-origin-direct  NGFW's node > kind of bad origin
 tls      api-anonymous      node > api; kubelet-anonymous: node > node
@@ -37,14 +40,14 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import plan_network, plan_services, plan_traffic
+from plumbline.collect import plan_inspection, plan_network, plan_services, plan_traffic
 from plumbline.collect.planned import Planned, World
 
 
 def probes(world: World) -> dict[str, list[Planned]]:
     """All probes by the node on which they start, each id once."""
     result: dict[str, dict[str, Planned]] = defaultdict(dict)
-    for part in (plan_network, plan_traffic, plan_services):
+    for part in (plan_network, plan_traffic, plan_inspection, plan_services):
         for planned in part.probes(world):
             result[planned.node].setdefault(planned.id, planned)
     return {node: list(found.values()) for node, found in result.items()}

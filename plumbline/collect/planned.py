@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,11 +56,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class World:
-    """All that a plan is made from. `community` is the NGFW's, of SNMP, or empty; it goes to nodes over stdin alone."""
+    """All that a plan is made from. `community` is the NGFW's, of SNMP, or empty; it goes to nodes over stdin alone.
+
+    `started` is when the first of its probes can have been sent, in seconds of the epoch.
+    """
 
     bed: Bed
     cluster: Cluster | None
     community: str = field(default="", repr=False)
+    started: float = field(default_factory=time.time)
 
     def pods(self, workload: str) -> tuple[Pod, ...]:
         """The pods of a workload; none where they are not known, which the checks will find out for themselves."""

@@ -3,7 +3,7 @@
 from plumbline.facts.cluster import Cluster, Pod
 from plumbline.facts.facts import Facts
 from plumbline.facts.node import NodeFacts, PodFacts
-from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Reply, Snmp, Tcp, Tls
+from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Record, Reply, Snmp, Tcp, Tls
 
 __all__ = [
     "Arp",
@@ -17,6 +17,7 @@ __all__ = [
     "Pod",
     "PodFacts",
     "Quic",
+    "Record",
     "Reply",
     "Snmp",
     "Tcp",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
@@ -16,7 +16,10 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Link:
-    """A network interface. `vlan` is only known of the kernel's own VLAN interfaces; on the wire, ask a capture."""
+    """A network interface. `vlan` is only known of the kernel's own VLAN interfaces; on the wire, ask a capture.
+
+    `parent_index` is the index of what it stands on, also where that is in another namespace.
+    """
 
     name: str
     kind: str
@@ -30,6 +33,8 @@ class Link:
     port: int | None
     addresses: tuple[IPv4Interface, ...]
     dynamic: tuple[str, ...]
+    index: int
+    parent_index: int | None
 
 
 @dataclass(frozen=True)
@@ -95,13 +100,18 @@ class ClockOffset:
 
 @dataclass(frozen=True)
 class PodFacts:
-    """What was found inside a pod: its network, its resolver, and the certificates mounted into it, by path."""
+    """What was found inside a pod: its network, its resolver, and the certificates mounted into it, by path.
+
+    `age_at_start` is how many seconds each of these files had been there when its container started; negative where
+    the file was written later, so that a program which reads it once still has the one before.
+    """
 
     uid: str
     host_network: bool
     network: Network
     resolv_conf: str
     pem: Mapping[str, str]
+    age_at_start: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def net1(self) -> Link | None:
@@ -287,7 +297,7 @@ class NodeFacts:
             )
         shared = bool(found["host_network"])
         inside = self.network if shared else network(found["network"])
-        return PodFacts(uid, shared, inside, found["resolv_conf"], found["certificates"])
+        return PodFacts(uid, shared, inside, found["resolv_conf"], found["certificates"], found.get("ages", {}))
 
 
 def network(facts: Object) -> Network:
@@ -310,4 +320,5 @@ def _link(link: Object) -> Link:
         link["ifname"], link.get("kind") or "", link.get("link") or "", int(link["mtu"]), "UP" in flags,
         "LOWER_UP" in flags and "NO-CARRIER" not in flags, link.get("address", ""), link.get("mode") or "",
         link.get("vlan"), link.get("port"), tuple(IPv4Interface(a) for a in link["addresses"]), tuple(link["dynamic"]),
+        int(link.get("ifindex", 0)), link.get("link_index"),
     )  # fmt: skip

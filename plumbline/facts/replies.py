@@ -249,6 +249,39 @@ class Http(Reply):
         return json.loads(self.text)
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """What the firewall wrote down of one connection: its ends, the page's status, and how the origin was verified."""
+
+    client: str
+    origin: str
+    name: str
+    status: int
+    verified: bool
+    issuer: str
+    serial: str
+    resumed: bool | None
+    error: str
+
+
+class Record(Reply):
+    """The firewall's own record of what it inspected in this run."""
+
+    kind = "journal"
+
+    def crossing(self, client: str, origin: str) -> Crossing | None:
+        """The last connection from one address to another; None where none was written down."""
+        found = self.facts.get("records", {}).get(f"{client}>{origin}")
+        if found is None:
+            return None
+        leg2 = found.get("leg2") or {}
+        return Crossing(
+            found["client"], found["origin"], str(found.get("sni") or ""), int(found.get("status") or 0),
+            leg2.get("verified") is True, str(leg2.get("issuer") or ""), str(leg2.get("serial") or "").lower(),
+            leg2.get("resumed"), str(leg2.get("error") or ""),
+        )  # fmt: skip
+
+
 class Snmp(Reply):
     """Values of an SNMP agent."""
 

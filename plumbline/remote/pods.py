@@ -99,7 +99,7 @@ def _facts(pod: Pod, host: int) -> Json:
     try:
         shared = netns.identity(pod.namespace) == host
         facts["host_network"] = shared
-        facts["certificates"] = _certificates(pod)
+        facts["certificates"], facts["ages"] = _certificates(pod)
         facts["resolv_conf"] = _resolv_conf(pod)
         if not shared:
             netns.enter(pod.namespace)
@@ -119,10 +119,15 @@ def _resolv_conf(pod: Pod) -> str:
     return ""
 
 
-def _certificates(pod: Pod) -> dict[str, str]:
-    """Certificates (PEM, never a key) that lie in the folders mounted into the pod's containers, by path."""
+def _certificates(pod: Pod) -> tuple[dict[str, str], dict[str, float]]:
+    """Certificates (PEM, never a key) that lie in the folders mounted into the pod's containers, by path.
+
+    And how old each file was when its container started, in seconds; negative where it was written later.
+    """
     found: dict[str, str] = {}
+    ages: dict[str, float] = {}
     for process in pod.processes:
+        started = _started(process)
         for folder in _mounted(process):
             root = f"/proc/{process}/root{folder}"
             try:
@@ -135,7 +140,15 @@ def _certificates(pod: Pod) -> dict[str, str]:
                     pem = _pem(f"/proc/{process}/root{path}")
                     if pem:
                         found[path] = pem
-    return found
+                        ages[path] = round(started - os.stat(f"/proc/{process}/root{path}").st_mtime, 2)
+    return found, ages
+
+
+def _started(process: int) -> float:
+    """When a process started, in seconds of the epoch."""
+    with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _mounted(process: int) -> list[str]:

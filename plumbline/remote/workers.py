@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from plumbline.remote import arp, capture, dns, http_get, netns, ping, quic, snmp, tcp, tls
+from plumbline.remote import arp, capture, dns, http_get, journal, netns, ping, quic, snmp, tcp, tls
 from plumbline.remote.pods import Pod
 from plumbline.remote.types import ERROR, TIMEOUT, Answer, Json, Probe, failure
 
@@ -21,6 +21,7 @@ _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "arp": arp.probe,
     "dns": dns.probe,
     "http": http_get.probe,
+    "journal": journal.probe,
     "ping": ping.probe,
     "quic": quic.probe,
     "snmp": snmp.probe,
