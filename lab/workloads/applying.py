@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.workloads.client import PARALLEL, ApiError, Client, object_path
-from lab.workloads.order import WORKLOADS, Need, needs, phase
+from lab.workloads.order import WORKLOADS, Need, is_ready, needs, phase
 
 Manifest = dict[str, Any]
 
@@ -43,22 +43,22 @@ def apply(
             _all(pool.submit(_apply, client, _with_replicas(client, m, scaled), deadline) for m in chosen)
             if waiting:
                 _tell(waiting.values(), progress)
-                _look(client, pool, waiting, deadline)
+                _look(client, waiting, deadline)
 
 
-def _look(
-    client: Client, pool: ThreadPoolExecutor, waiting: dict[int, tuple[Manifest, list[Need]]], deadline: float
-) -> None:
+def _look(client: Client, waiting: dict[int, tuple[Manifest, list[Need]]], deadline: float) -> None:
     """Wait until at least one object waits for nothing any more."""
     while True:
-        distinct = {str(need): need for _, wanted in waiting.values() for need in wanted}
-        met = dict(zip(distinct, pool.map(lambda need: need.met(client), distinct.values()), strict=True))
-        for key, (manifest, wanted) in waiting.items():
-            waiting[key] = (manifest, [need for need in wanted if not met[str(need)]])
-        if any(not wanted for _, wanted in waiting.values()):
+        wanted = {need for _, needed in waiting.values() for need in needed}
+        kinds = {(need.api, need.kind) for need in wanted}
+        there = {kind: client.by_name(*kind) for kind in kinds}
+        met = {n for n in wanted if is_ready(n.kind, there[n.api, n.kind].get((n.namespace, n.name)))}
+        for key, (manifest, needed) in waiting.items():
+            waiting[key] = (manifest, [need for need in needed if need not in met])
+        if any(not needed for _, needed in waiting.values()):
             return
         if time.monotonic() > deadline:
-            missing = "\n".join(f"  {name}" for name in sorted(distinct))
+            missing = "\n".join(f"  {need}" for need in sorted(wanted - met, key=str))
             raise LabError(f"these did not come in time, and others wait for them:\n{missing}")
         time.sleep(POLL)
 

@@ -80,6 +80,11 @@ class Client:
         found = self._call("GET", f"{path}?resourceVersion=0", missing_ok=True)
         return (found or {}).get("items") or []
 
+    def by_name(self, api: str, kind: str) -> dict[tuple[str, str], Manifest]:
+        """All objects of a kind by namespace and name."""
+        items = self.items(list_path(api, kind))
+        return {(item["metadata"].get("namespace", ""), item["metadata"]["name"]): item for item in items}
+
     def apply(self, manifest: Manifest) -> Manifest:
         """Make an object as the manifest says, creating it where it is missing (server-side apply)."""
         path = f"{object_path(manifest)}?fieldManager={MANAGER}&force=true"

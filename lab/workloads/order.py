@@ -11,24 +11,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.workloads.client import Client, list_path
 from lab.workloads.rendering import NETWORKS, PROVIDES
 
 Manifest = dict[str, Any]
 
-_EARLY = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"}
-_LATE = {"Deployment", "StatefulSet", "DaemonSet", "HorizontalPodAutoscaler", "APIService"}
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+CONDITIONS = {"Certificate": "Ready", "ClusterIssuer": "Ready", "APIService": "Available"}
+"""The condition that says that an object of a kind does what it is for."""
+_EARLY = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"}
+_LATE = {*WORKLOADS, "HorizontalPodAutoscaler", "APIService"}
 
 
 @dataclass(frozen=True)
 class Need:
-    """Something that must be true of an object, and whether it is."""
+    """An object that must be ready first."""
 
+    api: str
     kind: str
     namespace: str
     name: str
-    met: Callable[[Client], bool]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
@@ -42,7 +43,7 @@ def phase(manifest: Manifest) -> int:
 def needs(manifests: Iterable[Manifest]) -> Callable[[Manifest], list[Need]]:
     """A function that tells what an object waits for, given all that are applied together."""
     everything = list(manifests)
-    issued = {_key(m, m["spec"]["secretName"]) for m in everything if m["kind"] == "Certificate"}
+    issued = {_key(m, m["spec"]["secretName"]): m for m in everything if m["kind"] == "Certificate"}
     leased = {_key(m, m["metadata"]["name"]) for m in everything if _is_leased(m)}
     leasing = [m for m in everything if m["kind"] == "DaemonSet" and _serves_leases(m)]
 
@@ -51,37 +52,50 @@ def needs(manifests: Iterable[Manifest]) -> Callable[[Manifest], list[Need]]:
             service = manifest["spec"]["service"]
             place = (service["namespace"], service["name"])
             behind = [m for m in everything if m["kind"] in WORKLOADS]
-            return [_running(m) for m in behind if _key(m, m["metadata"]["name"]) == place]
+            return [_need(m) for m in behind if _key(m, m["metadata"]["name"]) == place]
         if manifest["kind"] not in WORKLOADS:
             return []
         namespace, template = manifest["metadata"]["namespace"], manifest["spec"]["template"]
         mounted = [v["secret"]["secretName"] for v in template["spec"].get("volumes", []) if "secret" in v]
-        wanted = [_secret(namespace, name) for name in mounted if (namespace, name) in issued]
+        wanted = [_need(issued[namespace, name]) for name in mounted if (namespace, name) in issued]
         network = template["metadata"].get("annotations", {}).get(NETWORKS, "")
         place = tuple(network.split("/")) if "/" in network else (namespace, network)
-        return wanted + ([_running(m) for m in leasing] if place in leased else [])
+        return wanted + ([_need(m) for m in leasing] if place in leased else [])
 
     return of
 
 
-def is_running(live: Manifest | None) -> bool:
-    """Has a controller all its pods, of its newest kind, and are they ready?"""
-    if not live:
+def is_ready(kind: str, live: Manifest | None) -> bool:
+    """Does an object do what it is for? `live` is what the API server has of it; the items of a list name no kind."""
+    if live is None:
         return False
-    status, spec = live.get("status", {}), live["spec"]
+    status = live.get("status", {})
+    if kind in WORKLOADS:
+        return _has_its_pods(kind, live, status)
+    if kind == "PersistentVolumeClaim":
+        return bool(status.get("phase") == "Bound")
+    return any(c["type"] == CONDITIONS[kind] and c["status"] == "True" for c in status.get("conditions", []))
+
+
+def _has_its_pods(kind: str, live: Manifest, status: Manifest) -> bool:
+    """Are there as many pods as there should be, of the newest kind, and ready?"""
     if status.get("observedGeneration", 0) < live["metadata"].get("generation", 1):
         return False
-    if live["kind"] == "DaemonSet":
+    if kind == "DaemonSet":
         wanted = status.get("desiredNumberScheduled", 0)
         counts = [status.get("numberReady", 0), status.get("updatedNumberScheduled", 0)]
         return wanted > 0 and all(count == wanted for count in counts)
-    wanted = spec.get("replicas", 1)
-    keys = ["replicas", "readyReplicas", "updatedReplicas"]
-    return all(status.get(key, 0) == wanted for key in keys)
+    wanted = live["spec"].get("replicas", 1)
+    return all(status.get(key, 0) == wanted for key in ("replicas", "readyReplicas", "updatedReplicas"))
 
 
 def _key(manifest: Manifest, name: str) -> tuple[str, str]:
     return manifest["metadata"].get("namespace", ""), name
+
+
+def _need(manifest: Manifest) -> Need:
+    metadata = manifest["metadata"]
+    return Need(manifest["apiVersion"], manifest["kind"], metadata["namespace"], metadata["name"])
 
 
 def _is_leased(manifest: Manifest) -> bool:
@@ -92,19 +106,3 @@ def _is_leased(manifest: Manifest) -> bool:
 
 def _serves_leases(manifest: Manifest) -> bool:
     return bool(manifest["metadata"].get("annotations", {}).get(PROVIDES) == "dhcp")
-
-
-def _secret(namespace: str, name: str) -> Need:
-    path = f"{list_path('v1', 'Secret', namespace)}/{name}"
-
-    def met(client: Client) -> bool:
-        data = (client.get(path) or {}).get("data", {})
-        return bool(data.get("tls.crt"))
-
-    return Need("Secret", namespace, name, met)
-
-
-def _running(manifest: Manifest) -> Need:
-    kind, metadata = manifest["kind"], manifest["metadata"]
-    path = f"{list_path(manifest['apiVersion'], kind, metadata['namespace'])}/{metadata['name']}"
-    return Need(kind, metadata["namespace"], metadata["name"], lambda client: is_running(client.get(path)))

@@ -8,13 +8,12 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.workloads.client import ApiError, Client, list_path
-from lab.workloads.order import WORKLOADS, is_running
+from lab.workloads.order import CONDITIONS, WORKLOADS, is_ready
 
 Manifest = dict[str, Any]
 
 POLL = 0.5
-_CONDITIONS = {"Certificate": "Ready", "ClusterIssuer": "Ready", "APIService": "Available"}
-_WATCHED = (*WORKLOADS, "PersistentVolumeClaim", *_CONDITIONS)
+_WATCHED = (*WORKLOADS, "PersistentVolumeClaim", *CONDITIONS)
 _SHOWN = 6
 _EVENTS = 3
 
@@ -31,8 +30,8 @@ def wait_ready(
     left, total, said = wanted, len(wanted), "no answer of the API server"
     while left:
         try:
-            there = {key: item for api, kind in kinds for key, item in _by_name(client, api, kind)}
-            left = [m for m in left if not _is_ready(m["kind"], there.get(_name(m)))]
+            there = {kind: client.by_name(api, kind) for api, kind in kinds}
+            left = [m for m in left if not is_ready(m["kind"], there[m["kind"]].get(_name(m)[1:]))]
             kinds = {(m["apiVersion"], m["kind"]) for m in left}
             names = sorted(m["metadata"]["name"] for m in left)
             said = f"{total - len(left)} of {total} ready"
@@ -50,23 +49,6 @@ def wait_ready(
 
 def _name(manifest: Manifest) -> tuple[str, str, str]:
     return manifest["kind"], manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
-
-
-def _by_name(client: Client, api: str, kind: str) -> Iterator[tuple[tuple[str, str, str], Manifest]]:
-    for item in client.items(list_path(api, kind)):
-        item["kind"] = kind  # the items of a list do not say what they are
-        yield _name(item), item
-
-
-def _is_ready(kind: str, live: Manifest | None) -> bool:
-    if live is None:
-        return False
-    if kind in WORKLOADS:
-        return is_running(live)
-    status = live.get("status", {})
-    if kind == "PersistentVolumeClaim":
-        return bool(status.get("phase") == "Bound")
-    return any(c["type"] == _CONDITIONS[kind] and c["status"] == "True" for c in status.get("conditions", []))
 
 
 def _reasons(client: Client, left: list[Manifest]) -> str:

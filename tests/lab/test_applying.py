@@ -78,7 +78,8 @@ def test_namespaces_come_first_and_pods_last() -> None:
 def test_a_pod_is_applied_when_its_certificate_has_been_issued() -> None:
     cluster = Cluster()
     certificate = _object("Certificate", "tls", "cert-manager.io/v1", spec={"secretName": "tls"})
-    cluster.appears["signer"] = [_object("Secret", "tls", data={"tls.crt": "eA=="})]
+    issued = {"conditions": [{"type": "Ready", "status": "True"}]}
+    cluster.appears["signer"] = [certificate | {"status": issued}]
 
     apply([_deployment("web", secret="tls"), certificate, _deployment("signer")], cluster, _soon())
 
@@ -104,7 +105,7 @@ def test_what_did_not_come_in_time_is_named() -> None:
     cluster = Cluster()
     certificate = _object("Certificate", "tls", "cert-manager.io/v1", spec={"secretName": "tls"})
 
-    with pytest.raises(LabError, match="Secret shop/tls"):
+    with pytest.raises(LabError, match="Certificate shop/tls"):
         apply([_deployment("web", secret="tls"), certificate], cluster, _soon())
 
 
