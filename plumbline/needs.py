@@ -86,9 +86,26 @@ def _networks(bed: Bed) -> Parts:
         yield f"vlan:{name}", []
         for port in ports_of(bed, name):
             node = port.removeprefix("port:").partition("/")[0]
-            yield port, [f"link:{node}/eth1", f"vlan:{name}"]
+            yield from _port(node, name, network.gateway)
         if network.gateway:
-            yield f"gateway:{name}", [f"port:{network.gateway}/{name}"]
+            yield f"gateway:{name}", [f"port:{network.gateway}/{name}", f"address:{network.gateway}/{name}"]
+    for name, node in bed.nodes.items():
+        if node.oobi:
+            yield f"oobi:{name}", [f"node:{name}"]
+
+
+def _port(node: str, name: str, gateway: str | None) -> Parts:
+    """From the ground up: the interface, its MTU and address; who claims that; what crosses; how much, in what class."""
+    own = f"{node}/{name}"
+    yield f"interface:{own}", [f"link:{node}/eth1"]
+    yield f"interface-mtu:{own}", [f"interface:{own}"]
+    yield f"interface-address:{own}", [f"interface:{own}"]
+    yield f"address:{own}", [f"interface-address:{own}"]
+    ends = dict.fromkeys([own, *([f"{gateway}/{name}"] if gateway else [])])
+    beneath = [f"{kind}:{end}" for end in ends for kind in ("interface", "interface-address", "address")]
+    yield f"port:{own}", [f"link:{node}/eth1", f"vlan:{name}", *beneath]
+    yield f"frame:{own}", [f"port:{own}", *(f"interface-mtu:{end}" for end in ends)]
+    yield f"class:{own}", [f"port:{own}"]
 
 
 def _kubernetes(bed: Bed) -> Parts:
@@ -142,6 +159,10 @@ def _placement(bed: Bed, name: str, workload: Workload) -> Parts:
     yield f"controller:{name}", [_API, f"namespace:{workload.namespace}"]
     yield f"selector:{name}", [f"controller:{name}"]
     yield f"replicas:{name}", [f"selector:{name}", *counted]
+    if workload.kind == "DaemonSet":
+        for node in bed.selected(workload.on):
+            yield f"daemon:{name}/{node}", [f"placement:{name}", f"kubelet:{node}"]
+            yield f"workload:{name}", [f"daemon:{name}/{node}"]
     yield f"placement:{name}", [f"replicas:{name}", *labels, *(f"kubelet:{n}" for n in bed.selected(workload.on))]
 
 
@@ -202,6 +223,8 @@ def _data_plane(bed: Bed) -> Parts:
                 if n and bed.networks[n].gateway
             ]
             through = [*_inspection(bed)] if bed.ngfw and flow.through == bed.ngfw.node else []
+            if source in bed.workloads:
+                yield f"flow:{source}>{target}", _second(bed, source)
             yield f"flow:{source}>{target}", [_thing(bed, source), _thing(bed, target), *gateways, *through]
     if bed.services.dns:
         servers = [f"workload:{n}" for n, w in bed.workloads.items() if w.program == "coredns"]
@@ -233,6 +256,12 @@ def network_of(bed: Bed, endpoint: str) -> str:
         return bed.personas[endpoint].network
     attach = bed.workloads[endpoint].attach
     return bed.attachments[attach].network if attach else ""
+
+
+def _second(bed: Bed, workload: str) -> list[str]:
+    """What a workload's pods have beside eth0, for whatever goes over it."""
+    kinds = ("net1", "net1-route", "net1-path", "net1-frame") if bed.workloads[workload].attach else ()
+    return [f"{kind}:{workload}" for kind in kinds]
 
 
 def _thing(bed: Bed, endpoint: str) -> str:

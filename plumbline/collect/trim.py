@@ -19,7 +19,9 @@ _METADATA = {"name", "namespace", "uid", "labels", "annotations", "creationTimes
 _POD_SPEC = {"nodeName", "nodeSelector", "affinity", "hostNetwork", "volumes", "serviceAccountName", "tolerations"}
 _CONTAINER = ("name", "image", "ports", "volumeMounts", "resources", "envFrom", "command", "args")
 _NEVER = re.compile(r"PRIVATE KEY|://[^/\s:@]*:[^/\s@]+@")
-_PLACEHOLDER = re.compile(r"<[^<>]+>|\$\{?\w+\}?|(?i:change[-_ ]?me|place[-_ ]?holder|replace[-_ ]?me|to[-_ ]?do|x{3,}|your[-_ ].+)")
+_PLACEHOLDER = re.compile(
+    r"<[^<>]+>|\$\{?\w+\}?|(?i:change[-_ ]?me|place[-_ ]?holder|replace[-_ ]?me|to[-_ ]?do|x{3,}|your[-_ ].+)"
+)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 

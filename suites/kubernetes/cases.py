@@ -102,7 +102,11 @@ def metrics(bed: Bed) -> list[Case]:
         return []
     return [
         case(
-            bed, f"node-metrics:{node}", Trait(node, "", spec), where=f"nodes.{node}", also=[f"kubelet:{node}", *servers]
+            bed,
+            f"node-metrics:{node}",
+            Trait(node, "", spec),
+            where=f"nodes.{node}",
+            also=[f"kubelet:{node}", *servers],
         )
         for node, spec in bed.kubernetes_nodes.items()
     ]
@@ -125,9 +129,7 @@ def undeclared_labels(bed: Bed) -> list[Case]:
     """Labels that select nodes somewhere in the bed, on nodes that must not carry them: Trait."""
     keys = dict.fromkeys(key for node in bed.kubernetes_nodes.values() for key in node.labels)
     return [
-        case(
-            bed, f"label:{node}/{key}", Trait(node, key, spec), id=f"{node} {key}", where=f"nodes.{node}.labels"
-        )
+        case(bed, f"label:{node}/{key}", Trait(node, key, spec), id=f"{node} {key}", where=f"nodes.{node}.labels")
         for node, spec in bed.kubernetes_nodes.items()
         for key in keys
         if key not in spec.labels
@@ -144,7 +146,9 @@ def absent(bed: Bed) -> list[Case]:
     """Objects that must not exist: Absent."""
     declared: tuple[Absent, ...] = bed.kubernetes.absent if bed.kubernetes else ()
     return [
-        case(bed, f"absent:{a.kind}/{a.namespace}/{a.name}", a, id=a.name, where=f"kubernetes.absent.{index}", also=[API])
+        case(
+            bed, f"absent:{a.kind}/{a.namespace}/{a.name}", a, id=a.name, where=f"kubernetes.absent.{index}", also=[API]
+        )
         for index, a in enumerate(declared)
     ]
 
@@ -167,9 +171,7 @@ def secret_keys(bed: Bed) -> list[Case]:
 def same_secrets(bed: Bed) -> list[Case]:
     """Values that must be the same wherever they stand: SameSecret."""
     declared: tuple[SameSecret, ...] = bed.same_secret
-    return [
-        case(bed, same_secret(group), group, where=f"same_secret.{index}") for index, group in enumerate(declared)
-    ]
+    return [case(bed, same_secret(group), group, where=f"same_secret.{index}") for index, group in enumerate(declared)]
 
 
 def bundles(bed: Bed) -> list[Case]:
