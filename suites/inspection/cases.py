@@ -1,0 +1,153 @@
+"""What the checks of this folder are about: flows and their parts, personas, bad origins, agents' trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plumbline.bed import Bed
+from plumbline.bed.model import BadOrigin
+from plumbline.check import Case, Cases
+from plumbline.subjects import Path, Thing, case, flows
+
+
+def parts(part: str, *, on: str = "flow", also: tuple[str, ...] = ()) -> Cases:
+    """One question about each inspected flow: Path, subject flow:SOURCE>TARGET/PART.
+
+    It stands on the flow itself, or, where it is about what must not pass (on="source"), on who asks.
+    """
+
+    def cases(bed: Bed) -> list[Case]:
+        return [
+            case(
+                bed,
+                f"flow:{c.value.source}>{c.value.target}/{part}",
+                c.value,
+                id=c.id,
+                where=f"flows.{bed.flows.index(c.value.flow)}",
+                also=[c.subject if on == "flow" else f"workload:{c.value.source}", *also],
+            )
+            for c in flows("inspected")(bed)
+        ]
+
+    return cases
+
+
+def records(part: str) -> Cases:
+    """As `parts`, where the firewall keeps a record; no case where the bed file names none."""
+
+    def cases(bed: Bed) -> list[Case]:
+        return list(parts(part)(bed)) if bed.ngfw and bed.ngfw.record else []
+
+    return cases
+
+
+def firewall(bed: Bed) -> list[Case]:
+    """The firewall: its node's name."""
+    return [case(bed, "ngfw:ngfw", bed.ngfw.node, id=bed.ngfw.node, where="ngfw")] if bed.ngfw else []
+
+
+def sources(part: str) -> Cases:
+    """Each workload whose traffic is inspected: its name, subject trust:WORKLOAD/PART or reach:WORKLOAD."""
+
+    def cases(bed: Bed) -> list[Case]:
+        found = {flow.from_: index for index, flow in enumerate(bed.flows) if flow.expect == "inspected"}
+        return [
+            case(
+                bed,
+                f"trust:{name}/{part}",
+                Thing(name, bed.workloads[name]),
+                id=name,
+                where=f"workloads.{name}",
+                also=[f"workload:{name}", f"authority:{bed.workloads[name].trusts}", *(["ngfw:ngfw"] * bool(bed.ngfw))],
+            )
+            for name in found
+        ]
+
+    return cases
+
+
+def personas(part: str = "") -> Cases:
+    """Each persona, or a part of it that stands on it: Thing[Persona]."""
+
+    def cases(bed: Bed) -> list[Case]:
+        wire = [f"authority:{bed.ngfw.verifies}"] if bed.ngfw else []
+        return [
+            case(
+                bed,
+                f"persona:{name}/{part}" if part else f"persona:{name}",
+                Thing(name, persona),
+                id=name,
+                where=f"personas.{name}",
+                also=[f"persona:{name}", *wire] if part else [f"gateway:{persona.network}"],
+            )
+            for name, persona in bed.personas.items()
+        ]
+
+    return cases
+
+
+def quic_personas(bed: Bed) -> list[Case]:
+    """Personas that speak QUIC: Thing[Persona]."""
+    return [c for c in personas("quic")(bed) if c.value.spec.quic]
+
+
+@dataclass(frozen=True)
+class Laundering:
+    """A workload that asks for an origin whose certificate is bad in this way."""
+
+    source: str
+    kind: str
+    origin: BadOrigin
+
+
+def bad_origins(bed: Bed) -> list[Case]:
+    """Each origin whose certificate is bad: Thing[BadOrigin], its name is what is wrong with it."""
+    return [
+        case(
+            bed,
+            f"bad-origin:{kind}",
+            Thing(kind, origin),
+            where=f"ngfw.bad_origins.{kind}",
+            also=_server(bed, origin),
+        )
+        for kind, origin in (bed.ngfw.bad_origins if bed.ngfw else {}).items()
+    ]
+
+
+def laundering(bed: Bed) -> list[Case]:
+    """Each bad origin as each inspected workload asks for it: Laundering."""
+    sources_ = dict.fromkeys(flow.from_ for flow in bed.flows if flow.expect == "inspected")
+    return [
+        case(
+            bed,
+            f"bad-origin:{kind}/{source}",
+            Laundering(source, kind, origin),
+            id=f"{source} {kind}",
+            where=f"ngfw.bad_origins.{kind}",
+            also=["ngfw:ngfw", f"workload:{source}", f"bad-origin:{kind}", *_server(bed, origin)],
+        )
+        for kind, origin in (bed.ngfw.bad_origins if bed.ngfw else {}).items()
+        for source in sources_
+    ]
+
+
+def _server(bed: Bed, origin: BadOrigin) -> list[str]:
+    """The workload that has the address of a bad origin."""
+    attachments = {n for n, a in bed.attachments.items() if a.address == origin.address}
+    return [f"workload:{n}" for n, w in bed.workloads.items() if w.attach in attachments]
+
+
+def snmp(bed: Bed) -> list[Case]:
+    """The firewall's SNMP agent: its node's name."""
+    if bed.ngfw is None or bed.ngfw.snmp is None:
+        return []
+    namespace = bed.secrets[bed.ngfw.snmp.community.partition("/")[0]].namespace
+    secret = f"secret:{namespace}/{bed.ngfw.snmp.community.partition('/')[0]}"
+    port = f"port:{bed.ngfw.node}/{bed.ngfw.snmp.network}"
+    return [case(bed, f"snmp:{bed.ngfw.node}", bed.ngfw.node, where="ngfw.snmp", also=[port, secret])]
+
+
+__all__ = [
+    "Laundering", "Path", "bad_origins", "firewall", "laundering", "parts", "personas", "quic_personas", "records",
+    "snmp", "sources",
+]  # fmt: skip
