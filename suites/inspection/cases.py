@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from plumbline.bed import Bed
 from plumbline.bed.model import BadOrigin
 from plumbline.check import Case, Cases
-from plumbline.subjects import Path, Thing, case, flows
+from plumbline.subjects import Thing, case, flows
 
 
-def parts(part: str, *, on: str = "flow", also: tuple[str, ...] = ()) -> Cases:
+def parts(part: str, *, on: Literal["flow", "source"] = "flow") -> Cases:
     """One question about each inspected flow: Path, subject flow:SOURCE>TARGET/PART.
 
-    It stands on the flow itself, or, where it is about what must not pass (on="source"), on who asks.
+    It stands on the flow itself, or, where it is about what must not pass, on who asks and on the firewall's node.
     """
 
     def cases(bed: Bed) -> list[Case]:
+        node = [f"node:{bed.ngfw.node}"] if bed.ngfw else []
         return [
             case(
                 bed,
@@ -24,7 +26,7 @@ def parts(part: str, *, on: str = "flow", also: tuple[str, ...] = ()) -> Cases:
                 c.value,
                 id=c.id,
                 where=f"flows.{bed.flows.index(c.value.flow)}",
-                also=[c.subject if on == "flow" else f"workload:{c.value.source}", *also],
+                also=[c.subject] if on == "flow" else [f"workload:{c.value.source}", *node],
             )
             for c in flows("inspected")(bed)
         ]
@@ -147,7 +149,9 @@ def snmp(bed: Bed) -> list[Case]:
     return [case(bed, f"snmp:{bed.ngfw.node}", bed.ngfw.node, where="ngfw.snmp", also=[port, secret])]
 
 
-__all__ = [
-    "Laundering", "Path", "bad_origins", "firewall", "laundering", "parts", "personas", "quic_personas", "records",
-    "snmp", "sources",
-]  # fmt: skip
+def snmp_closed(bed: Bed) -> list[Case]:
+    """The same agent, as who may not read it sees it: its node's name."""
+    return [
+        case(bed, f"{c.subject}/closed", c.value, id=c.id, where="ngfw.snmp", also=[c.subject, *c.needs])
+        for c in snmp(bed)
+    ]
