@@ -89,8 +89,8 @@ def _networks(bed: Bed) -> Parts:
             yield from _port(node, name, network.gateway)
         if network.gateway:
             yield f"gateway:{name}", [f"port:{network.gateway}/{name}", f"address:{network.gateway}/{name}"]
-    for name, node in bed.nodes.items():
-        if node.oobi:
+    for name, machine in bed.nodes.items():
+        if machine.oobi:
             yield f"oobi:{name}", [f"node:{name}"]
 
 
@@ -195,7 +195,10 @@ def _certificates(bed: Bed) -> Parts:
         yield f"{subject}/validity", [f"{subject}/published"]
         yield f"{subject}/issuer", [f"{subject}/{part}" for part in parts if part != "published"] + issuers
     for name, certificate in bed.certificates.items():
-        yield from _certificate(f"certificate:{name}", f"authority:{certificate.authority}", str(certificate.secret))
+        subject = f"certificate:{name}"
+        yield from _certificate(subject, f"authority:{certificate.authority}", str(certificate.secret))
+        servers = [f"workload:{n}" for n, w in bed.workloads.items() if w.certificate == name]
+        yield from ((f"{subject}/{part}", [subject, *servers]) for part in ("wire", "serial", "file"))
 
 
 def _certificate(subject: str, authority: str, secret: str) -> Parts:
@@ -212,7 +215,8 @@ def _certificate(subject: str, authority: str, secret: str) -> Parts:
 def _data_plane(bed: Bed) -> Parts:
     for name, persona in bed.personas.items():
         certificate = bed.workloads[persona.workload].certificate
-        yield f"persona:{name}", [f"workload:{persona.workload}", *([f"certificate:{certificate}"] * bool(certificate))]
+        served = [f"certificate:{certificate}", f"certificate:{certificate}/wire"] if certificate else []
+        yield f"persona:{name}", [f"workload:{persona.workload}", *served]
     if bed.ngfw:
         yield "ngfw:ngfw", [f"node:{bed.ngfw.node}"]
     for flow in bed.flows:

@@ -10,10 +10,7 @@ from plumbline.subjects import Thing, case
 
 
 def certificates(part: str, only: Callable[[Thing], bool] = lambda _: True) -> Cases:  # type: ignore[type-arg]
-    """A part of each certificate, such as its names: Thing[Certificate], subject certificate:NAME/PART.
-
-    The part is empty for the certificate as a whole, which stands on its parts.
-    """
+    """A part of each certificate, such as its names: Thing[Certificate], subject certificate:NAME/PART."""
 
     def cases(bed: Bed) -> list[Case]:
         things = [Thing(name, spec) for name, spec in bed.certificates.items()]
@@ -24,21 +21,9 @@ def certificates(part: str, only: Callable[[Thing], bool] = lambda _: True) -> C
 
 def _certificate(bed: Bed, thing: Thing, part: str) -> Case:  # type: ignore[type-arg]
     subject = f"certificate:{thing.name}"
-    also = [subject] if part in _AFTER else []
-    if part in _IN_A_POD:
-        also += [f"workload:{n}" for n, w in bed.workloads.items() if w.certificate == thing.name]
-    return case(
-        bed,
-        f"{subject}/{part}" if part else subject,
-        thing,
-        id=thing.name,
-        where=f"certificates.{thing.name}",
-        also=also,
-    )
-
-
-_AFTER = ("wire", "file", "serial")
-_IN_A_POD = ("wire", "file", "serial")
+    where = f"certificates.{thing.name}"
+    also = [f"{subject}/issued"] if part in ("plan", "request") else []
+    return case(bed, f"{subject}/{part}", thing, id=thing.name, where=where, also=also)
 
 
 def served(part: str) -> Cases:
@@ -84,6 +69,14 @@ def control_planes(bed: Bed) -> list[Case]:
     return [
         case(bed, f"kubernetes:api/{name}", name, id=name, where="kubernetes.api", also=["kubernetes:api"])
         for name in (bed.kubernetes_nodes if bed.kubernetes else ())
+    ]
+
+
+def control_plane_names(bed: Bed) -> list[Case]:
+    """The same, as the pods of that node ask for it: the node's name, subject kubernetes:names/NODE."""
+    return [
+        case(bed, f"kubernetes:names/{c.value}", c.value, id=c.id, where="kubernetes.services", also=["kubernetes:api"])
+        for c in control_planes(bed)
     ]
 
 

@@ -47,13 +47,42 @@ def bundle(facts: Facts) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def persona_of(bed: Bed) -> Callable[[Thing[Certificate]], str]:
+def workload_of(bed: Bed) -> Callable[[Thing[Certificate]], str]:
+    """The workload that serves a certificate; Unknown where none does."""
+
+    def read(thing: Thing[Certificate]) -> str:
+        for name, workload in bed.workloads.items():
+            if workload.certificate == thing.name:
+                return name
+        raise Unknown(f"no workload of the bed file serves {thing.name}")
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def persona_of(bed: Bed, workload_of: Callable[[Thing[Certificate]], str]) -> Callable[[Thing[Certificate]], str]:
     """The persona whose workload serves a certificate; Unknown where none does."""
 
     def read(thing: Thing[Certificate]) -> str:
+        workload = workload_of(thing)
         for name, persona in bed.personas.items():
-            if bed.workloads[persona.workload].certificate == thing.name:
+            if persona.workload == workload:
                 return name
-        raise Unknown(f"no persona of the bed file serves {thing.name}")
+        raise Unknown(f"{workload}, which serves {thing.name}, is no persona's")
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def cluster_ca(facts: Facts) -> Callable[[], str]:
+    """The authority that the cluster publishes as its own (PEM); Unknown where it does not."""
+
+    def read() -> str:
+        pem = (facts.kubernetes.configmap("kube-system", "kube-root-ca.crt") or {}).get("ca.crt", "")
+        try:
+            x509.parse(pem)
+        except ValueError as error:
+            raise Unknown(f"kube-root-ca.crt holds no authority: {error}", cause="kubernetes:api") from error
+        return pem
 
     return read
