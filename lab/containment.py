@@ -1,22 +1,22 @@
 """Nothing for an address of the bed leaves this machine: with the lab up, half up or down.
 
 Before anything else is made, each prefix of the bed becomes unreachable outside the lab, one by one, never a whole
-private block, in which the host's own resolver may live. The namespaces have no way out, and a runner of checks enters
+private block, in which the host's own resolver may live; and none in which its resolvers, registries or proxies are. The
+namespaces have no way out, and a runner of checks enters
 one of them, so that what it sends can only arrive in the bed.
 """
 
-import ctypes
 import errno
 import json
-import os
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from lab import netns
+from lab import netns, registries
 from lab.command import call
 from lab.errors import LabError
 from lab.places import run_dir
@@ -24,20 +24,19 @@ from lab.places import run_dir
 PROTOCOL = 173
 """Origin that marks a route of the host as made by a lab; no program has a name for it."""
 
-_CLONE_NEWNET = 0x40000000
 _RECORD = "contained.json"
 
 
 def contain(bed: str, prefixes: Iterable[IPv4Network]) -> None:
     """Make every prefix of the bed unreachable from the host, and prove it; nothing is sent for that.
 
-    Raises `LabError`, before anything is changed, when the host itself lives or routes inside a prefix, or when another
-    bed has it.
+    Raises `LabError`, before anything is changed, when the host lives, routes or fetches its programs inside a prefix,
+    or when another bed has it.
     """
     wanted = sorted(set(prefixes))
-    there = _unreachable()
+    there, host = _unreachable(), _host()
     for prefix in wanted:
-        _refuse_conflict(bed, prefix)
+        _refuse_conflict(bed, prefix, host)
     record = run_dir(bed) / _RECORD
     gone = set(_recorded(record)) - set(wanted)
     part = record.with_suffix(".part")
@@ -83,64 +82,43 @@ def ways_out(bed: str) -> list[str]:
     return found
 
 
-def enter(namespace: str) -> None:
-    """Move the calling thread, and the threads and processes that it starts from now on, into a network namespace.
+@dataclass(frozen=True)
+class _Host:
+    """What this machine lives on, each with the words for it: addresses, networks it is in, networks it routes to."""
 
-    There is no way back for it: call it first thing in a process of its own, or use `inside`.
-    """
-    _enter(netns.NAMED / namespace)
-
-
-@contextmanager
-def inside(namespace: str) -> Iterator[None]:
-    """The calling thread is in a network namespace meanwhile; sockets that it opens there stay there."""
-    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _enter(netns.NAMED / namespace)
-        try:
-            yield
-        finally:
-            _set(before)
-    finally:
-        os.close(before)
+    addresses: dict[IPv4Address, str]
+    networks: dict[IPv4Network, str]
+    routed: dict[IPv4Network, str]
 
 
-def _enter(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise LabError(f"there is no network namespace {path.name}", remedy="python -m lab up") from None
-    try:
-        _set(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _set(descriptor: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-        reason = os.strerror(ctypes.get_errno())
-        raise LabError(f"the network namespace cannot be entered: {reason}", remedy="run it as root")
-
-
-def _refuse_conflict(bed: str, prefix: IPv4Network) -> None:
-    conflict = "port or subnet of the host in conflict with the bed"
-    remedy = "give the bed other prefixes in its bed file"
+def _host() -> _Host:
+    networks: dict[IPv4Network, str] = {}
+    routes = [route for route in _ip("-4", "route", "show", "table", "main") if not _is_ours(route)]
+    fetched = registries.addresses().items()
+    addresses = {where: f"{host}, from which the host fetches programs, has {where}" for where, host in fetched}
+    addresses |= {where: f"the resolver {where} of the host" for where in _resolvers()}
+    gateways = [IPv4Address(r["gateway"]) for r in routes if r["dst"] == "default" and "gateway" in r]
+    addresses |= {where: f"the default gateway {where}" for where in gateways}
     for link in _ip("address", "show"):
-        for address in link.get("addr_info", []):
-            if address["family"] == "inet" and IPv4Address(address["local"]) in prefix:
-                raise LabError(f"{conflict}: {link['ifname']} has {address['local']}, inside {prefix}", remedy=remedy)
-    for route in _ip("-4", "route", "show", "table", "main"):
-        if _is_ours(route) or route["dst"] == "default":
-            continue
-        if IPv4Network(route["dst"]).subnet_of(prefix):
-            raise LabError(f"{conflict}: the host has a route to {route['dst']}, inside {prefix}", remedy=remedy)
-    for gateway in (route["gateway"] for route in _ip("-4", "route", "show", "default") if "gateway" in route):
-        if _is_inside(gateway, prefix):
-            raise LabError(f"{conflict}: the default gateway {gateway} is inside {prefix}", remedy=remedy)
-    for resolver in _resolvers():
-        if _is_inside(resolver, prefix):
-            raise LabError(f"{conflict}: the resolver {resolver} of the host is inside {prefix}", remedy=remedy)
+        for entry in link.get("addr_info", []):
+            if entry["family"] == "inet":
+                own = IPv4Interface(f"{entry['local']}/{entry['prefixlen']}")
+                addresses[own.ip] = f"{link['ifname']} has {own.ip}"
+                networks[own.network] = f"{link['ifname']} is in {own.network}"
+    others = [IPv4Network(route["dst"]) for route in routes if route["dst"] != "default"]
+    return _Host(addresses, networks, {network: f"the host has a route to {network}" for network in others})
+
+
+def _refuse_conflict(bed: str, prefix: IPv4Network, host: _Host) -> None:
+    reasons = [words for address, words in host.addresses.items() if address in prefix]
+    reasons += [words for network, words in host.networks.items() if prefix.overlaps(network)]
+    # A route that is wider than the prefix goes on beside it.
+    reasons += [words for network, words in host.routed.items() if network.subnet_of(prefix)]
+    if reasons:
+        raise LabError(
+            f"port or subnet of the host in conflict with the bed: {reasons[0]}, and the bed has {prefix}",
+            remedy="give the bed other prefixes in its bed file",
+        )
     for record in run_dir(bed).parent.glob(f"*/{_RECORD}"):
         if record.parent.name != bed and any(prefix.overlaps(other) for other in _recorded(record)):
             other = record.parent.name
@@ -168,19 +146,14 @@ def _is_ours(route: dict[str, Any]) -> bool:
     return route.get("type") == "unreachable" and route.get("protocol") == str(PROTOCOL)
 
 
-def _resolvers() -> list[str]:
-    try:
-        lines = Path("/etc/resolv.conf").read_text().splitlines()
-    except OSError:
-        return []
-    return [fields[1] for line in lines if len(fields := line.split()) > 1 and fields[0] == "nameserver"]
-
-
-def _is_inside(text: str, prefix: IPv4Network) -> bool:
-    try:
-        return IPv4Address(text) in prefix
-    except ValueError:
-        return False
+def _resolvers() -> list[IPv4Address]:
+    found = []
+    with suppress(OSError):
+        for line in Path("/etc/resolv.conf").read_text().splitlines():
+            with suppress(ValueError, IndexError):
+                name, address = line.split()[:2]
+                found += [IPv4Address(address)] if name == "nameserver" else []
+    return found
 
 
 def _recorded(record: Path) -> list[IPv4Network]:

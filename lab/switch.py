@@ -65,7 +65,9 @@ def machine() -> Machine:
     """The machine that the switch runs on, to be booted with the nodes; its own files come on top."""
     drop_in = "/etc/systemd/system/ovs-vswitchd.service.d/plumbline.conf"
     # Debian's ovs-ctl loads the kernel's module and lifts limits, neither of which a machine may do.
-    return Machine(NODE, files={drop_in: FileSpec(_VSWITCHD)}, units=("openvswitch-switch.service",))
+    # An empty unit is one that never starts: nobody logs in to the switch, and sshd fails where it is given no keys.
+    files = {drop_in: FileSpec(_VSWITCHD), "/etc/systemd/system/ssh.service": FileSpec("")}
+    return Machine(NODE, files=files, units=("openvswitch-switch.service",))
 
 
 def apply(bed: str, nics: Sequence[Nic], oobi: Oobi | None) -> int:

@@ -132,7 +132,7 @@ def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Call
         "--mode=root",
         f"--format={'tar' if result.suffix == '.tar' else 'directory'}",
         f"--include={','.join(chosen)}",
-        *(f"--aptopt={option}" for option in _apt_options()),
+        *(f"--aptopt={option}" for option in apt_options()),
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "info", "locale", "lintian")),
         f"--customize-hook={customise}",
         SUITE,
@@ -200,7 +200,7 @@ def _deb822_entries() -> Iterator[str]:
             )
 
 
-def _apt_options() -> list[str]:
+def apt_options() -> list[str]:
     """Proxy, certificate and validity settings of the host's apt, which mmdebstrap would not see by itself."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, timeout=20, check=False).stdout
     return [line.rstrip(";") for line in dump.splitlines() if _HOST_OPTIONS.match(line) and '""' not in line]

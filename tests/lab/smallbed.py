@@ -1,7 +1,8 @@
-"""A small bed of real machines for the tests of the lab: two nodes and the switch, with prefixes of documentation."""
+"""A small bed of real machines for the tests of the lab: two nodes and the switch, with prefixes for tests of devices."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from time import monotonic
 
@@ -11,15 +12,15 @@ from lab.switch import Nic, Oobi, Port
 BED = "t1"
 NODES = ("a", "b")
 OOBI = Oobi(
-    IPv4Network("198.51.100.0/25"),
+    IPv4Network("198.18.1.0/25"),
     1500,
-    {"a": IPv4Address("198.51.100.1"), "b": IPv4Address("198.51.100.2"), "runner": IPv4Address("198.51.100.3")},
+    {"a": IPv4Address("198.18.1.1"), "b": IPv4Address("198.18.1.2"), "runner": IPv4Address("198.18.1.3")},
 )
 NICS = (
-    Nic("a", frozenset({20, 30}), (Port(20, address="203.0.113.1/25"), Port(30, address="203.0.113.129/25"))),
-    Nic("b", frozenset({20, 30}), (Port(20, address="203.0.113.2/25"), Port(30, address="203.0.113.130/25"))),
+    Nic("a", frozenset({20, 30}), (Port(20, address="198.18.0.1/25"), Port(30, address="198.18.0.129/25"))),
+    Nic("b", frozenset({20, 30}), (Port(20, address="198.18.0.2/25"), Port(30, address="198.18.0.130/25"))),
 )
-PREFIXES = (OOBI.cidr, IPv4Network("203.0.113.0/25"), IPv4Network("203.0.113.128/25"))
+PREFIXES = (OOBI.cidr, IPv4Network("198.18.0.0/25"), IPv4Network("198.18.0.128/25"))
 
 
 @contextmanager
@@ -46,10 +47,8 @@ def bring_up() -> None:
 
 
 def without_ssh(each: machine.Machine) -> machine.Machine:
-    """The machine with a unit in the place of sshd, which would fail without keys."""
-    unit = machine.FileSpec("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
-    files = {**each.files, "/etc/systemd/system/ssh.service": unit}
-    return machine.Machine(each.name, files, each.volumes, each.units)
+    """The machine without sshd, which would fail without keys."""
+    return replace(each, files={**each.files, "/etc/systemd/system/ssh.service": machine.FileSpec("")})
 
 
 def take_away() -> None:

@@ -13,13 +13,14 @@ from time import monotonic
 
 import pytest
 
-from lab import containment, netns, places
+from lab import containment, netns, places, registries
 from lab.command import call
 from lab.errors import LabError
+from plumbline import namespace
 
 BED = "t2"
-PREFIX = IPv4Network("203.0.113.192/27")
-INSIDE = "203.0.113.200"
+PREFIX = IPv4Network("198.18.2.192/27")
+INSIDE = "198.18.2.200"
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="routes and namespaces need root"),
@@ -84,39 +85,47 @@ def test_release_gives_the_prefix_back() -> None:
 
 def test_a_bed_file_that_has_changed_leaves_no_old_route() -> None:
     containment.contain(BED, [PREFIX])
-    containment.contain(BED, [IPv4Network("203.0.113.224/27")])
+    containment.contain(BED, [IPv4Network("198.18.2.224/27")])
 
-    assert containment.contained(BED) == [IPv4Network("203.0.113.224/27")]
+    assert containment.contained(BED) == [IPv4Network("198.18.2.224/27")]
 
 
 @pytest.mark.usefixtures("contained")
 def test_a_prefix_of_another_lab_is_refused() -> None:
     with pytest.raises(LabError, match="belongs to bed t2"):
-        containment.contain("t3", [IPv4Network("203.0.113.0/24")])
+        containment.contain("t3", [IPv4Network("198.18.2.0/24")])
     places.forget("t3")
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("10.9.9.0/24", "eth9 has 10.9.9.9"),
+        ("10.9.9.0/26", "eth9 has 10.9.9.9"),
         ("10.9.8.0/22", "eth9 has 10.9.9.9"),
+        ("10.9.9.128/27", "eth9 is in 10.9.9.0/24"),
         ("10.9.7.0/24", "the host has a route to 10.9.7.0/25"),
         ("10.9.6.0/24", "the default gateway 10.9.6.1"),
-        ("10.9.5.0/24", "the resolver 10.9.5.53"),
+        ("10.9.5.0/24", "the resolver 10.9.5.53 of the host"),
+        ("10.9.4.0/24", "mirror.test, from which the host fetches programs, has 10.9.4.80"),
     ],
 )
 def test_a_prefix_in_which_the_host_lives_is_refused(text: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LabError, match=f"in conflict with the bed: {why}, and the bed has {text}"):
+        _contain_on_another_host(text, monkeypatch)
+    assert containment.contained("t3") == []
+    places.forget("t3")
+
+
+def _contain_on_another_host(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
-        "address": [{"ifname": "eth9", "addr_info": [{"family": "inet", "local": "10.9.9.9"}]}],
+        "address": [{"ifname": "eth9", "addr_info": [{"family": "inet", "local": "10.9.9.9", "prefixlen": 24}]}],
         "route": [{"dst": "default", "gateway": "10.9.6.1"}, {"dst": "10.9.7.0/25"}, {"dst": "10.0.0.0/8"}],
     }
-    monkeypatch.setattr(containment, "_ip", lambda *argv: answers[argv[0] if argv[0] in answers else argv[1]])
-    monkeypatch.setattr(containment, "_resolvers", lambda: ["10.9.5.53"])
-
-    with pytest.raises(LabError, match=f"in conflict with the bed: {why}"):
+    with monkeypatch.context() as other:
+        other.setattr(containment, "_ip", lambda *argv: answers[argv[0] if argv[0] in answers else argv[1]])
+        other.setattr(containment, "_resolvers", lambda: [IPv4Address("10.9.5.53")])
+        other.setattr(registries, "addresses", lambda: {IPv4Address("10.9.4.80"): "mirror.test"})
         containment.contain("t3", [IPv4Network(text)])
-    places.forget("t3")
 
 
 def test_a_namespace_of_the_bed_has_no_way_out_and_one_that_is_made_is_found() -> None:
@@ -131,33 +140,18 @@ def test_a_namespace_of_the_bed_has_no_way_out_and_one_that_is_made_is_found() -
     assert found == ["t2leak (host) -> t2-x"]
 
 
-def test_a_thread_that_is_inside_a_namespace_comes_back() -> None:
-    netns.create(BED, ["x"])
-    home = here()
-
-    with containment.inside(netns.name(BED, "x")):
-        assert here() == os.stat(netns.path(BED, "x")).st_ino
-
-    assert here() == home
-
-
 def test_what_enters_a_namespace_stays_there() -> None:
     netns.create(BED, ["x"])
     found: list[int] = []
 
     def work() -> None:
-        containment.enter(netns.name(BED, "x"))
+        namespace.enter(netns.name(BED, "x"))
         found.append(here())
 
     thread = Thread(target=work)
     thread.start()
     thread.join(5)
     assert found == [os.stat(netns.path(BED, "x")).st_ino]
-
-
-def test_a_namespace_that_is_not_there_is_named() -> None:
-    with pytest.raises(LabError, match="no network namespace t2-zz"), containment.inside("t2-zz"):
-        pass
 
 
 def here() -> int:

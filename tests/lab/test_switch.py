@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.xdist_group("smallbed"),
     pytest.mark.timeout(400),
 ]
-B20, B30 = "203.0.113.2", "203.0.113.130"
+B20, B30 = "198.18.0.2", "198.18.0.130"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,11 +63,11 @@ def test_a_vlan_is_put_back() -> None:
 
 
 def test_vlans_are_apart() -> None:
-    add_child("b", "eth1.30", "203.0.113.9/25")
-    assert not ping("a", "203.0.113.9")
+    add_child("b", "eth1.30", "198.18.0.9/25")
+    assert not ping("a", "198.18.0.9")
 
-    add_child("b", "eth1.20", "203.0.113.9/25")
-    assert ping("a", "203.0.113.9")
+    add_child("b", "eth1.20", "198.18.0.9/25")
+    assert ping("a", "198.18.0.9")
 
 
 def test_a_smaller_mtu_of_a_vlan_drops_what_is_larger_and_nothing_else() -> None:
@@ -88,7 +88,7 @@ def test_the_trunk_shows_tagged_frames_with_their_dscp() -> None:
     # Two frames, whatever else is under way: the request and its answer. The capture says when it listens.
     script = (
         "tcpdump -e -n -v -U -i eth1 -c 2 vlan and icmp > /tmp/frames 2> /tmp/said & "
-        "until grep -q listening /tmp/said; do :; done; ping -Q 0x88 -c 1 203.0.113.2; wait; cat /tmp/frames"
+        "until grep -q listening /tmp/said; do :; done; ping -Q 0x88 -c 1 198.18.0.2; wait; cat /tmp/frames"
     )
     said = machine.run(BED, "a", ["sh", "-c", script], timeout=10).stdout
 
@@ -97,10 +97,10 @@ def test_the_trunk_shows_tagged_frames_with_their_dscp() -> None:
 
 
 def test_macvlan_children_of_two_nodes_reach_each_other() -> None:
-    for node, address in (("a", "203.0.113.11/25"), ("b", "203.0.113.12/25")):
+    for node, address in (("a", "198.18.0.11/25"), ("b", "198.18.0.12/25")):
         add_child(node, "eth1.20", address)
 
-    said = inside("a", ["ping", "-c", "1", "-W", "1", "-M", "do", "-s", "9188", "203.0.113.12"])
+    said = inside("a", ["ping", "-c", "1", "-W", "1", "-M", "do", "-s", "9188", "198.18.0.12"])
     assert "1 received" in said
 
 
@@ -129,11 +129,11 @@ def test_a_pulled_cable_takes_the_carrier_and_nothing_else() -> None:
     assert carriers == {"lo": True, "eth0": False, "eth1": False, "eth1.20": False, "eth1.30": False}
     assert addresses("b") == before
     assert not ping("a", B20)
-    assert not ping("a", "198.51.100.2")
+    assert not ping("a", "198.18.1.2")
 
     switch.set_cables(BED, "b", plugged=True)
     assert ping("a", B20)
-    assert ping("a", "198.51.100.2")
+    assert ping("a", "198.18.1.2")
 
 
 def test_apply_takes_back_what_was_changed_by_hand() -> None:
@@ -146,7 +146,7 @@ def test_apply_takes_back_what_was_changed_by_hand() -> None:
 
     assert ping("a", B20)
     assert ping("a", B30)
-    assert ping("a", "198.51.100.2")
+    assert ping("a", "198.18.1.2")
 
 
 def test_a_port_that_is_no_longer_declared_is_taken_away() -> None:
