@@ -71,11 +71,21 @@ def ssh_access(bed: Bed, pki: Pki, folder: Path) -> Path:
     return config
 
 
+def _no_router(bed: Bed, node: str) -> dict[str, int | str]:
+    """Kubernetes lets a node forward from everywhere; from the VLANs that would be a way around the firewall.
+
+    Written with slashes, since the interfaces have dots, and so also sorted after net.ipv4.ip_forward, which resets it.
+    """
+    if not bed.nodes[node].kubernetes:
+        return {}
+    return {f"net/ipv4/conf/eth1.{vlan}/forwarding": 0 for vlan in bed.nodes[node].trunk}
+
+
 def _node_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
     key = pki.ssh_key(f"ssh-host-{node}")
     certificate = pki.ssh_certificate(f"ssh-host-{node}", "host", [node, str(bed.nodes[node].oobi)])
     hosts = "".join(f"{n.oobi} {name}\n" for name, n in bed.nodes.items() if n.oobi)
-    sysctls = kernel.own_sysctls(bed, node)
+    sysctls = {**kernel.own_sysctls(bed, node), **_no_router(bed, node)}
     commands = [f"ExecStart=/usr/sbin/ip address replace {address} dev lo" for address in bed.nodes[node].also]
     if sysctls:
         # "-" : a setting that this kernel does not have is the checks' finding, not a reason not to boot.

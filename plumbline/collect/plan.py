@@ -8,6 +8,10 @@ ping     gateway            node > network, workload > network; from eth1.N, or 
 ping     frame              the same, with a whole frame of the network's MTU that must not be fragmented
 ping     route              workload > address that its attachment has a route of its own for
 ping     class              workload > persona, with the class of the persona's network
+ping     overlay            node (from a pod on it) > node: a pod there; overlay-frame: the largest packet
+tcp      to-oobi            workload > node, tcp apart: agents > agents; both asked of the gateway of net1
+tcp      from-oobi          node > persona, asked of the NGFW's address on OOBI
+trunk    foreign            node > eth1: who answers in VLANs that are not on its trunk
 arp      neighbour          node > network: who has the gateway's address
 arp      duplicate          node > network: who else has the node's own
 arp      claim              gateway node > persona: who has the persona's
@@ -28,9 +32,15 @@ tcp      refused            workload > workload or persona, asked of the gateway
 tcp      api                node > api
 tcp      port               node > workload: on its pod
 tcp      service            node (from a pod on it) > workload: on the address of its service
-dns      dns                workload > persona, "kubernetes" or "nothing" (a name that must not exist)
+dns      dns                workload > persona, workload with a service, "kubernetes" or "nothing" (a name that must not exist)
 dns      dns-node           node (from a pod on it) > kubernetes
 http     prometheus         node > workload
+http     health             node (from a pod on it) > workload with a page that tells its health, by its service
+http     agents             the same > dashboard: who is registered; agents-anonymous, agents-wrong, register-wrong
+tcp      login              the same > database: what it says to a user whom it does not know
+tcp      nfs-data-plane     gateway node > workload that uses an export, on its net1
+tls      cloned             workload > persona: a page that the cloner has captured
+dns      cloner             the cloner > kubernetes
 snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
 """
 
@@ -40,14 +50,14 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import plan_inspection, plan_network, plan_services, plan_traffic
+from plumbline.collect import plan_inspection, plan_network, plan_services, plan_traffic, plan_workloads
 from plumbline.collect.planned import Planned, World
 
 
 def probes(world: World) -> dict[str, list[Planned]]:
     """All probes by the node on which they start, each id once."""
     result: dict[str, dict[str, Planned]] = defaultdict(dict)
-    for part in (plan_network, plan_traffic, plan_inspection, plan_services):
+    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads):
         for planned in part.probes(world):
             result[planned.node].setdefault(planned.id, planned)
     return {node: list(found.values()) for node, found in result.items()}

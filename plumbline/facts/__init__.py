@@ -3,7 +3,7 @@
 from plumbline.facts.cluster import Cluster, Pod
 from plumbline.facts.facts import Facts
 from plumbline.facts.node import NodeFacts, PodFacts
-from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Record, Reply, Snmp, Tcp, Tls
+from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Record, Reply, Snmp, Tcp, Tls, Trunk
 
 __all__ = [
     "Arp",
@@ -22,4 +22,5 @@ __all__ = [
     "Snmp",
     "Tcp",
     "Tls",
+    "Trunk",
 ]

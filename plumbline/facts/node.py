@@ -104,6 +104,7 @@ class PodFacts:
 
     `age_at_start` is how many seconds each of these files had been there when its container started; negative where
     the file was written later, so that a program which reads it once still has the one before.
+    `environment` has the digests of variables whose names are keys of the bed's secrets.
     """
 
     uid: str
@@ -112,6 +113,7 @@ class PodFacts:
     resolv_conf: str
     pem: Mapping[str, str]
     age_at_start: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def net1(self) -> Link | None:
@@ -297,7 +299,7 @@ class NodeFacts:
             )
         shared = bool(found["host_network"])
         inside = self.network if shared else network(found["network"])
-        return PodFacts(uid, shared, inside, found["resolv_conf"], found["certificates"], found.get("ages", {}))
+        return PodFacts(uid, shared, inside, found["resolv_conf"], found["certificates"], found.get("ages", {}), found.get("environment", {}))
 
 
 def network(facts: Object) -> Network:

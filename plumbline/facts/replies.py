@@ -213,9 +213,30 @@ class Capture(Reply):
         """Number of frames by VLAN, whatever they were; 0 stands for those without a tag."""
         return {int(vlan): count for vlan, count in self.facts.get("vlans", {}).items()}
 
+    @property
+    def arrived(self) -> dict[int, int]:
+        """Number of frames that came in from the wire, by VLAN; 0 stands for those without a tag."""
+        return {int(vlan): count for vlan, count in self.facts.get("arrived", {}).items()}
+
+    @property
+    def fragments(self) -> dict[int, int]:
+        """Number of pieces of packets that had been fragmented, by VLAN."""
+        return {int(vlan): count for vlan, count in self.facts.get("fragments", {}).items()}
+
     def tags(self, address: str) -> frozenset[int | None]:
         """The VLANs in which frames from or to an address were seen."""
         return frozenset(f.vlan for f in self.frames if address in (f.source, f.target))
+
+
+class Trunk(Reply):
+    """Questions in VLANs that a trunk should not carry."""
+
+    kind = "trunk"
+
+    @property
+    def answers(self) -> dict[int, tuple[str, ...]]:
+        """By VLAN, the hardware addresses that answered in it; none is as it should be."""
+        return {int(vlan): tuple(found) for vlan, found in self.facts.get("answers", {}).items()}
 
 
 @dataclass(frozen=True)

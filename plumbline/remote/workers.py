@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from plumbline.remote import arp, capture, dns, http_get, journal, netns, ping, quic, snmp, tcp, tls
+from plumbline.remote import arp, capture, dns, http_get, journal, netns, ping, quic, snmp, tcp, tls, trunk
 from plumbline.remote.pods import Pod
 from plumbline.remote.types import ERROR, TIMEOUT, Answer, Json, Probe, failure
 
@@ -27,6 +27,7 @@ _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "snmp": snmp.probe,
     "tcp": tcp.probe,
     "tls": tls.probe,
+    "trunk": trunk.probe,
 }
 _WORKING = frozenset({"tls", "http"})  # these need a processor; the others only wait
 _WORKERS, _WAITERS = 12, 96
