@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lab import machine
+from lab import machine, ovs
 from lab import status as lab_status
 from lab import up as realise
+from lab.command import call
 from lab.errors import LabError
 from lab.progress import Progress, seconds
 from plumbline.bed import Bed, BedError, load
@@ -24,6 +26,10 @@ DEFAULT_BED = Path("inventories/lab.yaml")
 EXIT_USAGE = 2
 EXIT_FAILED = 1
 EXIT_DOWN = 3
+
+
+class Usage(LabError):
+    """The command line or the bed file asks for what is not there."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_USAGE
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, Usage) else EXIT_FAILED
+    except OSError as error:
+        # What the disk or the kernel refuses is told by its place; a full disk is the usual one.
+        print(f"lab: {error.strerror or error}: {error.filename or 'a file of the lab'}", file=sys.stderr)
+        print(f"remedy: {_room(error)}", file=sys.stderr)
         return EXIT_FAILED
     except subprocess.TimeoutExpired as error:
         print(f"lab: `{' '.join(map(str, error.cmd))}` did not end within {error.timeout:.0f} s", file=sys.stderr)
@@ -48,10 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _room(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, or set PLUMBLINE_CACHE and PLUMBLINE_STATE to folders on a larger disk"
+    return "see to that file, then the same command goes on from here"
+
+
 def _bed(path: Path) -> Bed:
     bed = load(path)
     if bed.realised_by != "lab":
-        raise LabError(f"{path} declares a bed of hardware", remedy="give the lab a bed with `realised_by: lab`")
+        raise Usage(f"{path} declares a bed of hardware", remedy="give the lab a bed with `realised_by: lab`")
     return bed
 
 
@@ -93,17 +110,27 @@ def _print_status(state: lab_status.Status) -> None:
 
 
 def _shell(bed: Bed, options: argparse.Namespace) -> int:
-    return machine.shell(bed.bed, options.node, options.command)
+    return machine.shell(bed.bed, _node(bed, options.node), options.command)
 
 
 def _logs(bed: Bed, options: argparse.Namespace) -> int:
-    unit = [f"--unit={options.unit}"] if options.unit else []
-    folder = machine.journal(bed.bed, options.node)
+    folder = machine.journal(bed.bed, _node(bed, options.node))
     if not folder.exists():
-        raise LabError(
-            f"there is no journal of {options.node}", remedy=f"nodes: {', '.join(bed.nodes)}; is the lab up?"
-        )
-    return subprocess.run(["journalctl", "--no-pager", f"--directory={folder}", *unit], check=False).returncode
+        raise LabError(f"there is no journal of {options.node}", remedy=f"python -m lab up --bed {options.bed}")
+    journal = ["journalctl", "--no-pager", "--quiet", f"--directory={folder}"]
+    if options.unit:
+        journal.append(f"--unit={options.unit}")
+        if not call([*journal, "--lines=1"]).stdout:
+            known = sorted(call([*journal[:-1], "--field=_SYSTEMD_UNIT"]).stdout.split())
+            raise LabError(f"{options.node} has no entry of a unit {options.unit}", remedy=f"one of {', '.join(known)}")
+    return subprocess.run(journal, check=False).returncode
+
+
+def _node(bed: Bed, name: str) -> str:
+    known = [*bed.nodes, ovs.NODE]
+    if name not in known:
+        raise Usage(f"bed {bed.bed} has no node {name}", remedy=f"one of {', '.join(known)}")
+    return name
 
 
 def _parser() -> argparse.ArgumentParser:

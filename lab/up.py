@@ -11,11 +11,9 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from lab import (
     cni,
@@ -43,25 +41,30 @@ from lab.places import access_file, forget, run_dir
 from lab.progress import Progress
 from lab.status import status
 from plumbline.bed import Bed
+from plumbline.hold import Held, hold
 
 BOOT_LIMIT = 60.0
 READY_LIMIT = 180.0
 _OUTPUTS = {"flannel-cni": "flannel"}
 HELD_LIMIT = 5.0
+UP_LIMIT = 1800.0
+"""Seconds to wait for another `up`, which may build everything; then there is nothing left to do."""
+RUNTIME = Path("/run/plumbline")
 
 
 def up(bed: Bed, progress: Progress) -> None:
     """Bring the bed up; LabError says what stopped it and what to do. A second call on a whole lab changes nothing."""
     rootfs.require_root()
-    with _held(bed.bed):
+    with _held(bed.bed, progress, UP_LIMIT):
         digest = _digest(bed)
         state = run_dir(bed.bed) / "bed.sha256"
         if state.exists() and state.read_text() != digest:
             _down(bed.bed, progress)  # the bed file has changed since: a lab is never half of one and half of another
-        if access_file(bed.bed).exists() and status(bed).whole:
+        prefixes = sorted(set(_prefixes(bed)))
+        if access_file(bed.bed).exists() and containment.contained(bed.bed) == prefixes and status(bed).whole:
             return
         access_file(bed.bed).unlink(missing_ok=True)
-        containment.contain(bed.bed, _prefixes(bed))
+        containment.contain(bed.bed, prefixes)
         (run_dir(bed.bed) / "bed.sha256").write_text(digest)
         _realise(bed, progress)
 
@@ -75,8 +78,10 @@ def build(bed: Bed, progress: Progress) -> None:
 def down(bed: str, progress: Progress) -> None:
     """Take the lab of a bed away with all that it made; nothing there is no error."""
     rootfs.require_root()
-    with _held(bed):
+    with _held(bed, progress, HELD_LIMIT):
         _down(bed, progress)
+    with suppress(OSError):
+        RUNTIME.rmdir()
 
 
 def _down(bed: str, progress: Progress) -> None:
@@ -195,12 +200,24 @@ def _digest(bed: Bed) -> str:
 
 
 @contextmanager
-def _held(bed: str) -> Iterator[None]:
-    """One `up` or `down` of a bed at a time."""
-    Path("/run/plumbline").mkdir(mode=0o700, exist_ok=True)
-    lock = FileLock(Path("/run/plumbline") / f"{bed}.lock", timeout=HELD_LIMIT)
+def _held(bed: str, progress: Progress, limit: float) -> Iterator[None]:
+    """One `up` or `down` of a bed at a time; whoever comes second waits for as long as it is worth it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_hold(bed, HELD_LIMIT))
+        except LabError as held:
+            if limit <= HELD_LIMIT:
+                raise
+            progress.note(f"{held.what}; waiting for it")
+            stack.enter_context(_hold(bed, limit))
+        yield
+
+
+@contextmanager
+def _hold(bed: str, limit: float) -> Iterator[None]:
     try:
-        with lock:
+        with hold(f"{bed}-lab", alone=True, timeout=limit, purpose="`up` or `down`"):
             yield
-    except Timeout:
-        raise LabError(f"another `up` or `down` of {bed} is under way", remedy="wait for it to end") from None
+    except Held as held:
+        who = str(held).partition(": ")[2]
+        raise LabError(f"another `up` or `down` of {bed} is under way: {who}", remedy="wait for it to end") from None
