@@ -119,8 +119,16 @@ class Prometheus(Strict):
     targets: dict[str, Whole]
 
 
+class Cloned(Strict):
+    """What a cloner has captured and the slots serve: the workload that writes it, and a page that each slot has."""
+
+    workload: Name
+    page: str = Field(pattern="^/")
+
+
 class Services(Strict):
     """Shared services of the bed."""
 
     dns: Dns | None = None
     prometheus: Prometheus | None = None
+    cloned: Cloned | None = None

@@ -33,6 +33,7 @@ REFERENCES = {
     "flows.*.through": "nodes",
     "services.dns.from": "workloads",
     "services.prometheus.workload": "workloads",
+    "services.cloned.workload": "workloads",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

@@ -40,6 +40,8 @@ LISTS = {
 }
 CLUSTER_CA = ("kube-system", "kube-root-ca.crt")
 """Kubernetes publishes the authority of its API server in every namespace under this name (key ca.crt)."""
+ADMINISTRATOR = "ADMIN_BASIC_AUTH"
+"""The key under which a dashboard's secret holds name:password (seed 000, chapter 5.5)."""
 _THREADS = 6
 _CONNECT_S = 2.0
 _READ_S = 5.0
@@ -56,8 +58,11 @@ class _Refused(Exception):
 Get = Callable[..., Any]
 
 
-def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
-    """All of it, side by side over one client. Values that probes need, such as a community, go to `private` alone."""
+def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b"") -> Source:
+    """All of it, side by side over one client. Values that probes need, such as a community, go to `private` alone.
+
+    `salt` is the key of the digests, where others of this run must be able to compare theirs.
+    """
     started = time.monotonic()
 
     def failed(outcome: Outcome, error: str) -> Source:
@@ -72,7 +77,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str]) -> Source:
 
     try:
         version = get("/version")
-        facts = _gather(bed, get, private)
+        facts = _gather(bed, get, private, salt or trim.salt())
     except _Refused as error:
         return failed("refused", f"the API server says {error}{_expired(access.kubeconfig, error.status)}")
     except HTTPError as error:
@@ -124,18 +129,17 @@ def _timeout() -> Any:
     return Timeout(connect=_CONNECT_S, read=_READ_S)
 
 
-def _gather(bed: Bed, get: Get, private: dict[str, str]) -> dict[str, Any]:
+def _gather(bed: Bed, get: Get, private: dict[str, str], salt: bytes) -> dict[str, Any]:
     facts: dict[str, Any] = {"errors": {}}
-    salt = trim.salt()
     jobs: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
         (kind, ""): (path, trim.of_list(kind)) for kind, path in LISTS.items()
     }
-    community = bed.ngfw.snmp.community if bed.ngfw and bed.ngfw.snmp else ""
+    wanted = wanted_values(bed)
     for namespace, name in named_secrets(bed):
         key = f"{namespace}/{name}"
         jobs["secrets", key] = (
             f"/api/v1/namespaces/{namespace}/secrets/{name}",
-            partial(trim.secret, key=salt, community=community, private=private),
+            partial(trim.secret, key=salt, wanted=wanted, private=private),
         )
     for namespace, name in named_configmaps(bed):
         jobs["configmaps", f"{namespace}/{name}"] = (
@@ -163,6 +167,15 @@ def _gather(bed: Bed, get: Get, private: dict[str, str]) -> dict[str, Any]:
             else:
                 facts[kind] = value
     return facts
+
+
+def wanted_values(bed: Bed) -> dict[str, str]:
+    """Values without which a probe cannot ask its question: what it is called among those, by secret/KEY."""
+    found = {bed.ngfw.snmp.community: "community"} if bed.ngfw and bed.ngfw.snmp else {}
+    for workload in bed.workloads.values():
+        if workload.program == "dashboard":
+            found |= {f"{s}/{ADMINISTRATOR}": "administrator" for s in workload.secrets}
+    return found
 
 
 def named_secrets(bed: Bed) -> list[tuple[str, str]]:

@@ -58,16 +58,23 @@ def _dns(world: World) -> Iterator[Planned]:
         return
     domain = world.bed.kubernetes.domain if world.bed.kubernetes else "cluster.local"
     names = {f"kubernetes.default.svc.{domain}": "kubernetes", f"no-such-name.{dns.zone}": "nothing"}
+    names |= {
+        f"{service.name}.{workload.namespace}.svc.{domain}": name
+        for name, workload in world.bed.workloads.items()
+        if workload.port
+        for pod in world.pods(name)[:1]
+        if (service := service_of(world, pod, workload.port)) is not None
+    }
     names |= {p.name: n for n, p in world.bed.personas.items() if p.name.endswith(f".{dns.zone}")}
     for pod in world.probing(dns.from_)[:1]:
         for name, target in names.items():
             yield of_pod(pod, "dns", "dns", target, {"address": str(dns.server), "name": name}, 3.0)
-    for node, pod in _anywhere(world).items():
+    for node, pod in anywhere(world).items():
         args = {"address": str(dns.server), "name": f"kubernetes.default.svc.{domain}"}
         yield Planned("dns", "dns-node", node, node, "kubernetes", args, 3.0, pod.full_name, pod.uid)
 
 
-def _anywhere(world: World) -> dict[str, Pod]:
+def anywhere(world: World) -> dict[str, Pod]:
     """One running pod of each member of the cluster, with a network of its own: services are for pods."""
     found: dict[str, Pod] = {}
     for workload in world.bed.workloads:
@@ -79,13 +86,13 @@ def _anywhere(world: World) -> dict[str, Pod]:
 
 def _workloads(world: World) -> Iterator[Planned]:
     """The port of each workload that has a service: on its pod, and on the service from a pod of each node."""
-    clients = _anywhere(world)
+    clients = anywhere(world)
     for name, workload in world.bed.workloads.items():
         if workload.port is None:
             continue
         greeting = _GREETINGS.get(workload.program, {})
         for pod in world.pods(name)[:1]:
-            service = _service(world, pod, workload.port)
+            service = service_of(world, pod, workload.port)
             if service is None:
                 continue
             if pod.address and world.reachable(pod.node):
@@ -97,14 +104,15 @@ def _workloads(world: World) -> Iterator[Planned]:
 
 
 @dataclass(frozen=True)
-class _Service:
-    """A service's address, and the port on which its pods listen."""
+class Service:
+    """A service's name and address, and the port on which its pods listen."""
 
+    name: str
     address: str
     target_port: int
 
 
-def _service(world: World, pod: Pod, port: int) -> _Service | None:
+def service_of(world: World, pod: Pod, port: int) -> Service | None:
     """The service that leads to a pod on this port."""
     labels = pod.raw["metadata"].get("labels") or {}
     for found in world.services:
@@ -114,7 +122,9 @@ def _service(world: World, pod: Pod, port: int) -> _Service | None:
         for entry in spec.get("ports", ()):
             tcp = entry.get("protocol", "TCP") == "TCP"
             if entry["port"] == port and tcp and spec.get("clusterIP", "None") != "None":
-                return _Service(spec["clusterIP"], _number(pod, entry.get("targetPort", port)))
+                return Service(
+                    found["metadata"]["name"], spec["clusterIP"], _number(pod, entry.get("targetPort", port))
+                )
     return None
 
 

@@ -12,7 +12,7 @@ from plumbline.facts.cluster import Cluster, Pod
 from plumbline.outcome import Unknown
 
 DSCP = {"AF41": 34, "CS0": 0}
-_SECRET_ARGS = frozenset({"community", "key"})
+_SECRET_ARGS = frozenset({"community", "key", "headers"})
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,16 @@ class Planned:
 
 @dataclass(frozen=True)
 class World:
-    """All that a plan is made from. `community` is the NGFW's, of SNMP, or empty; it goes to nodes over stdin alone.
+    """All that a plan is made from. `community` is the NGFW's, of SNMP, `administrator` the dashboard's name:password.
 
+    Both are empty where they are not known, and go to nodes over stdin alone.
     `started` is when the first of its probes can have been sent, in seconds of the epoch.
     """
 
     bed: Bed
     cluster: Cluster | None
     community: str = field(default="", repr=False)
+    administrator: str = field(default="", repr=False)
     started: float = field(default_factory=time.time)
 
     def pods(self, workload: str) -> tuple[Pod, ...]:

@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from plumbline.bed import Bed
-from plumbline.collect import host_keys, kubernetes, plan
+from plumbline.collect import host_keys, kubernetes, plan, trim
 from plumbline.collect.access import Access
 from plumbline.collect.planned import Planned, World
 from plumbline.collect.ssh import Login, Ssh, connections, control_folder
@@ -34,6 +34,7 @@ class _Run:
     ssh: Ssh
     out: Path
     progress: Progress
+    salt: bytes = field(default_factory=trim.salt, repr=False)
 
 
 def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: Progress = lambda _: None) -> None:
@@ -70,7 +71,7 @@ def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
     private: dict[str, str] = {}
     cluster = None
     if run.bed.kubernetes is not None:
-        source = _guarded(lambda: kubernetes.collect(run.bed, run.access, private))
+        source = _guarded(lambda: kubernetes.collect(run.bed, run.access, private, run.salt))
         source.write(run.out / "kubernetes.json")
         run.progress(_line("kubernetes", source))
         if source.outcome == "ok":
@@ -79,7 +80,9 @@ def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
     error = None
     if active:
         try:
-            planned = plan.probes(World(run.bed, cluster, private.get("community", "")))
+            planned = plan.probes(
+                World(run.bed, cluster, private.get("community", ""), private.get("administrator", ""))
+            )
         except Exception as why:  # an answer of a form that nobody expected must not leave every probe unknown unsaid
             error = f"{type(why).__name__}: {why}"
     probes = [p.public() for found in planned.values() for p in found]
@@ -92,6 +95,7 @@ def _read_node(run: _Run, node: str) -> Source:
         "deadline": READ_S - 1,
         "host": plan.host_request(run.bed, node),
         "pods": bool(run.bed.nodes[node].kubernetes),
+        "environment": {"names": sorted({k for s in run.bed.secrets.values() for k in s.keys}), "salt": run.salt.hex()},
     }
     source = _guarded(lambda: run.ssh.ask(_login(run, node), request, READ_S + run.ssh.connect_timeout))
     source.write(run.out / "nodes" / f"{node}.json")

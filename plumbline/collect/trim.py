@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -98,8 +98,8 @@ def _variable(variable: Object) -> Object:
     return variable
 
 
-def secret(item: Object, key: bytes, community: str, private: dict[str, str]) -> Object:
-    """Keys, digests and certificates of a secret. The value of `community`, written secret/key, goes to `private`."""
+def secret(item: Object, key: bytes, wanted: Mapping[str, str], private: dict[str, str]) -> Object:
+    """Keys, digests and certificates of a secret. A `wanted` value, by secret/key, goes to `private` under its name."""
     name, digests, certificates, empty = item["metadata"]["name"], {}, {}, []
     placeholders = []
     values = {k: _decoded(v) for k, v in (item.get("data") or {}).items()}
@@ -113,8 +113,8 @@ def secret(item: Object, key: bytes, community: str, private: dict[str, str]) ->
             digests[f"{entry}#password"] = _digest(password, key)
         if pem := "".join(_CERTIFICATE.findall(value.decode("ascii", "replace"))):
             certificates[entry] = pem
-        if f"{name}/{entry}" == community:
-            private["community"] = value.decode("utf-8", "replace").strip()
+        if (called := wanted.get(f"{name}/{entry}")) is not None:
+            private[called] = value.decode("utf-8", "replace").strip()
     matches = None
     if "tls.crt" in certificates and values.get("tls.key"):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -49,15 +50,18 @@ def scan() -> dict[str, Pod]:
     return {uid: Pod(uid, tuple(containers.values())) for uid, containers in found.items()}
 
 
-def describe(pods: dict[str, Pod], deadline: float) -> dict[str, Json]:
-    """The facts of all these pods; one that does not answer before `deadline` (monotonic) has only an `error`."""
+def describe(pods: dict[str, Pod], deadline: float, environment: Json | None = None) -> dict[str, Json]:
+    """The facts of all these pods; one that does not answer before `deadline` (monotonic) has only an `error`.
+
+    `environment` has the `names` of variables whose digests are wanted, and the `salt` (hexadecimal) of these.
+    """
     host = netns.identity("/proc/self/ns/net")
     result: dict[str, Json] = {}
     waiting, running = list(pods.values()), dict[int, tuple[Pod, int, bytearray]]()
     while waiting or running:
         while waiting and len(running) < _AT_ONCE:
             pod = waiting.pop()
-            descriptor, child = _start(pod, host)
+            descriptor, child = _start(pod, host, environment or {})
             running[descriptor] = (pod, child, bytearray())
         ready, _, _ = select.select(list(running), [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
@@ -80,7 +84,7 @@ def describe(pods: dict[str, Pod], deadline: float) -> dict[str, Json]:
     return result
 
 
-def _start(pod: Pod, host: int) -> tuple[int, int]:
+def _start(pod: Pod, host: int, environment: Json) -> tuple[int, int]:
     reader, writer = os.pipe()
     child = os.fork()
     if child:
@@ -89,24 +93,42 @@ def _start(pod: Pod, host: int) -> tuple[int, int]:
     try:
         os.close(reader)
         with os.fdopen(writer, "wb") as file:
-            file.write(json.dumps(_facts(pod, host)).encode())
+            file.write(json.dumps(_facts(pod, host, environment)).encode())
     finally:
         os._exit(0)
 
 
-def _facts(pod: Pod, host: int) -> Json:
+def _facts(pod: Pod, host: int, environment: Json) -> Json:
     facts: Json = {"process": pod.processes[0], "error": None}
     try:
         shared = netns.identity(pod.namespace) == host
         facts["host_network"] = shared
         facts["certificates"], facts["ages"] = _certificates(pod)
         facts["resolv_conf"] = _resolv_conf(pod)
+        facts["environment"] = _environment(pod, environment)
         if not shared:
             netns.enter(pod.namespace)
             facts["network"] = addresses.describe()
     except (OSError, CommandError, ValueError) as error:
         facts["error"] = f"{type(error).__name__}: {error}"[:300]
     return facts
+
+
+def _environment(pod: Pod, wanted: Json) -> dict[str, str]:
+    """Digests of the wanted variables of the pod's processes: with them a value can be compared, and not be read."""
+    found: dict[str, str] = {}
+    names, salt = set(wanted.get("names", ())), bytes.fromhex(wanted.get("salt", ""))
+    for process in pod.processes:
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                variables = file.read().split(b"\0")
+        except OSError:
+            continue
+        for variable in variables:
+            name, _, value = variable.partition(b"=")
+            if name.decode("utf-8", "replace") in names:
+                found.setdefault(name.decode(), hashlib.blake2b(value, key=salt, digest_size=16).hexdigest())
+    return found
 
 
 def _resolv_conf(pod: Pod) -> str:

@@ -25,7 +25,7 @@ def main(request: Json) -> None:
     if request.get("host") is not None:
         document["host"] = host.describe(request["host"])
     if request.get("pods"):
-        document["pods"] = pods.describe(found, deadline)
+        document["pods"] = pods.describe(found, deadline, request.get("environment"))
     if request.get("probes"):
         from plumbline.remote import workers  # what only reads need not compile this
 

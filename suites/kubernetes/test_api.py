@@ -87,7 +87,8 @@ def test_the_api_server_is_on_management(api: str, bed: Bed) -> None:
     control = {n.oobi for n in bed.kubernetes_nodes.values() if n.kubernetes == "control-plane"}
     data = [name for name, network in bed.vlans.items() if host in network.cidr]
 
-    assert host in control and not data, found(f"{host} {data}", expected=f"one of {sorted(map(str, control))}")
+    assert host in control, found(host, expected=f"one of {sorted(map(str, control))}")
+    assert not data, found(f"{host} lies in {', '.join(data)}", expected="in no data network")
 
 
 @check(

@@ -54,7 +54,7 @@ def test_an_autoscaler_knows_the_load(workload: Thing[Workload], facts: Facts) -
     if known is None:
         raise Unknown(f"{workload.name} has no autoscaler", cause=f"hpa:{workload.name}")
     status = known.get("status", {})
-    active = next((c for c in status.get("conditions", ()) if c["type"] == "ScalingActive"), {})
+    active: dict[str, str] = {c["type"]: c for c in status.get("conditions", ())}.get("ScalingActive", {})
 
     assert active.get("status") == "True", found(active.get("message", "it does not say"), expected="figures")
     assert len(status.get("currentMetrics") or ()) == len(known["spec"]["metrics"]), found(

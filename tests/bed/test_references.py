@@ -41,6 +41,11 @@ DANGLING = {
     "flows.*.to": ("flows: [{from: agent, to: persona, expect: refused}]", "flows.0.to", "personas"),
     "flows.*.through": ("flows: [{from: agent, to: personas, through: ffw, expect: refused}]", "flows.0.through", "fw"),
     "services.dns.from": ("services: {dns: {from: agents}}", "services.dns.from", "agent"),
+    "services.cloned.workload": (
+        "services: {cloned: {workload: file, page: /}}",
+        "services.cloned.workload",
+        "files",
+    ),
     "services.prometheus.workload": (
         "services: {prometheus: {workload: file, targets: {}}}",
         "services.prometheus.workload",
