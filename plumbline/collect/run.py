@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbline.bed import Bed
 from plumbline.collect import host_keys, kubernetes, plan, trim
 from plumbline.collect.access import Access
+from plumbline.collect.again import PATIENCE, mended, slow
 from plumbline.collect.planned import Planned, World
 from plumbline.collect.ssh import Login, Ssh, connections, control_folder
 from plumbline.facts.cluster import Cluster
@@ -118,8 +119,11 @@ def _probe_node(run: _Run, node: str, read: Future[Source], world: Future[dict[s
         return
     request = {"deadline": PROBE_S - 2, "host": None, "pods": False, "probes": [p.request() for p in planned]}
     source = _guarded(lambda: run.ssh.ask(_login(run, node), request, PROBE_S)) if planned else Source("ok")
+    if again := slow(planned, source):
+        patient = {**request, "probes": [replace(p, timeout=PATIENCE * p.timeout).request() for p in again]}
+        source = mended(source, _guarded(lambda: run.ssh.ask(_login(run, node), patient, PROBE_S)))
     source.write(path)
-    run.progress(_line(f"{node}, {len(planned)} probes", source))
+    run.progress(_line(f"{node}, {len(planned)} probes, {len(again)} of them twice", source))
 
 
 def _login(run: _Run, node: str) -> Login:
