@@ -19,7 +19,9 @@ from lab import status as lab_status
 from lab import up as realise
 from lab.command import call
 from lab.errors import LabError
+from lab.places import is_there
 from lab.progress import Progress, seconds
+from lab.rootfs import require_root
 from plumbline.bed import Bed, BedError, load
 
 DEFAULT_BED = Path("inventories/lab.yaml")
@@ -92,6 +94,7 @@ def _down(bed: Bed, options: argparse.Namespace) -> int:
 
 
 def _status(bed: Bed, options: argparse.Namespace) -> int:
+    require_root()
     state = lab_status.status(bed)
     if options.json:
         print(json.dumps(asdict(state), indent=1))
@@ -116,7 +119,7 @@ def _shell(bed: Bed, options: argparse.Namespace) -> int:
 def _logs(bed: Bed, options: argparse.Namespace) -> int:
     folder = machine.journal(bed.bed, _node(bed, options.node))
     if not folder.exists():
-        raise LabError(f"there is no journal of {options.node}", remedy=f"python -m lab up --bed {options.bed}")
+        raise LabError(f"{options.node} has not booted yet", remedy=f"python -m lab up --bed {bed.path}")
     journal = ["journalctl", "--no-pager", "--quiet", f"--directory={folder}"]
     if options.unit:
         journal.append(f"--unit={options.unit}")
@@ -130,6 +133,9 @@ def _node(bed: Bed, name: str) -> str:
     known = [*bed.nodes, ovs.NODE]
     if name not in known:
         raise Usage(f"bed {bed.bed} has no node {name}", remedy=f"one of {', '.join(known)}")
+    require_root()
+    if not is_there(bed.bed):
+        raise LabError(f"the lab of bed {bed.bed} is down", remedy=f"python -m lab up --bed {bed.path}")
     return name
 
 

@@ -19,6 +19,7 @@ def call(
 
     Raises `LabError` when it is missing or does not end in time, and, with `check`, when it fails.
     """
+    environment = {**os.environ, **(env or {})}
     try:
         done = subprocess.run(
             argv,
@@ -28,7 +29,7 @@ def call(
             errors="replace",
             timeout=timeout,
             check=False,
-            env={**os.environ, **(env or {}), "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
+            env={**environment, "PATH": f"{environment.get('PATH', '')}:/usr/sbin:/sbin"},
         )
     except FileNotFoundError:
         raise LabError(

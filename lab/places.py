@@ -27,6 +27,11 @@ def forget(bed: str) -> None:
             folder.parent.rmdir()
 
 
+def is_there(bed: str) -> bool:
+    """Whether a lab of the bed is up or half up; unlike its folders, which are made when they are asked for."""
+    return (Path("/run/plumbline") / bed).is_dir()
+
+
 def access_file(bed: str) -> Path:
     """Where a runner reads how to reach the lab; it is there while the lab is whole."""
     return Path("/run/plumbline") / bed / "access.json"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab import machine, ovs
 from lab.errors import LabError
-from lab.places import access_file
+from lab.places import access_file, is_there
 from plumbline.bed import Bed
 
 ASK_LIMIT = 10.0
@@ -35,7 +35,7 @@ class Status:
 def status(bed: Bed) -> Status:
     """The state of every machine of the lab, asked side by side."""
     names = [ovs.NODE, *bed.nodes]
-    there = machine.status(bed.bed)
+    there = machine.status(bed.bed) if is_there(bed.bed) else {}
     with ThreadPoolExecutor(len(names)) as pool:
         nodes = tuple(pool.map(lambda name: _node(bed.bed, name, there), names))
     healthy = all(node.state == "running" and not node.failed for node in nodes)
