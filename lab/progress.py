@@ -22,6 +22,7 @@ from lab.cache import cache_dir, locked
 
 HEARTBEAT = 15.0
 """Seconds after which a run without a terminal says that it is still alive."""
+_DECAY = 0.8
 _REMEMBER_FROM = 0.05
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -193,5 +194,8 @@ class Progress:
             file = self._file()
             file.parent.mkdir(parents=True, exist_ok=True)
             beside = file.with_name(f"{file.name}.tmp-{os.getpid()}")
-            beside.write_text(json.dumps({**self._durations(), name: round(took, 1)}, indent=1, sort_keys=True))
+            known = self._durations()
+            # A run that found its work done already says little of the next that has to do it.
+            known[name] = round(max(took, _DECAY * known.get(name, 0.0)), 1)
+            beside.write_text(json.dumps(known, indent=1, sort_keys=True))
             beside.replace(file)

@@ -91,7 +91,8 @@ def _await_definitions(client: Client, definitions: list[Manifest], deadline: fl
 
 
 def _is_established(live: Manifest | None) -> bool:
-    conditions = (live or {}).get("status", {}).get("conditions", [])
+    # A definition that nothing has looked at yet has `conditions: null`.
+    conditions = (live or {}).get("status", {}).get("conditions") or ()
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 

@@ -109,7 +109,13 @@ class Facts:
             raise Unknown(f"Prometheus does not list its targets: {page}, status {page.status}", cause=cause)
         try:
             return tuple(
-                ScrapeTarget(t["labels"]["job"], t["labels"]["instance"], t["health"] == "up", t.get("lastError", ""))
+                ScrapeTarget(
+                    t["labels"]["job"],
+                    t["labels"]["instance"],
+                    t["health"] == "up",
+                    t.get("lastError", ""),
+                    t["health"] != "unknown",
+                )
                 for t in page.json()["data"]["activeTargets"]
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -299,7 +299,15 @@ class NodeFacts:
             )
         shared = bool(found["host_network"])
         inside = self.network if shared else network(found["network"])
-        return PodFacts(uid, shared, inside, found["resolv_conf"], found["certificates"], found.get("ages", {}), found.get("environment", {}))
+        return PodFacts(
+            uid,
+            shared,
+            inside,
+            found["resolv_conf"],
+            found["certificates"],
+            found.get("ages", {}),
+            found.get("environment", {}),
+        )
 
 
 def network(facts: Object) -> Network:

@@ -241,12 +241,16 @@ class Trunk(Reply):
 
 @dataclass(frozen=True)
 class ScrapeTarget:
-    """Something that Prometheus scrapes: its job and instance, whether it is up, and the last error."""
+    """Something that Prometheus scrapes: its job and instance, whether it is up, and the last error.
+
+    `asked` is false while Prometheus has known of it for less than one interval and has not asked it yet.
+    """
 
     job: str
     instance: str
     up: bool
     error: str
+    asked: bool = True
 
 
 class Http(Reply):

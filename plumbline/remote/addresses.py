@@ -26,7 +26,9 @@ def _link(link: Json) -> Json:
     detail = link.get("linkinfo") or {}
     data = detail.get("info_data") or {}
     return {
-        **_kept(link, "ifname", "ifindex", "link", "link_index", "mtu", "operstate", "address", "flags", "link_netnsid"),
+        **_kept(
+            link, "ifname", "ifindex", "link", "link_index", "mtu", "operstate", "address", "flags", "link_netnsid"
+        ),
         "kind": detail.get("info_kind"),
         "vlan": data.get("id") if detail.get("info_kind") == "vlan" else None,
         "mode": data.get("mode"),

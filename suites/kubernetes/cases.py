@@ -95,9 +95,14 @@ def schedulable(bed: Bed) -> list[Case]:
     return traits(bed, "schedulable")
 
 
+def metrics_servers(bed: Bed) -> list[str]:
+    """The workloads that measure what nodes and pods use."""
+    return [name for name, workload in bed.workloads.items() if workload.program == "metrics-server"]
+
+
 def metrics(bed: Bed) -> list[Case]:
     """What metrics-server says of each node: Trait."""
-    servers = [f"workload:{name}" for name, w in bed.workloads.items() if w.program == "metrics-server"]
+    servers = [f"workload:{name}" for name in metrics_servers(bed)]
     if not servers:
         return []
     return [
@@ -194,7 +199,7 @@ def scaled(bed: Bed) -> list[Case]:
 
 def measured(bed: Bed) -> list[Case]:
     """The same, as what is measured: needs what measures, and the pods."""
-    servers = [f"workload:{name}" for name, w in bed.workloads.items() if w.program == "metrics-server"]
+    servers = [f"workload:{name}" for name in metrics_servers(bed)]
     return [
         case(
             bed,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from plumbline.bed import Bed
 from plumbline.bed.model import Workload
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
+from plumbline.facts.age import just_ready
 from plumbline.outcome import Unknown
 from plumbline.subjects import Thing
 from suites.kubernetes import cases
@@ -48,11 +50,14 @@ def test_an_autoscaler_keeps_within_the_scale(workload: Thing[Workload], facts: 
     source="seed 000, chapter 14",
 )
 @for_each("workload", cases.measured)
-def test_an_autoscaler_knows_the_load(workload: Thing[Workload], facts: Facts) -> None:
-    """The autoscaler has current figures for everything that it scales by."""
+def test_an_autoscaler_knows_the_load(workload: Thing[Workload], facts: Facts, bed: Bed) -> None:
+    """The autoscaler has figures for all that it scales by, at the latest two minutes after its pods are ready."""
     known = autoscaler(facts, workload)
     if known is None:
         raise Unknown(f"{workload.name} has no autoscaler", cause=f"hpa:{workload.name}")
+    names = [workload.name, *cases.metrics_servers(bed)]
+    if any(just_ready(facts.kubernetes.pods(name)) for name in names):
+        return
     status = known.get("status", {})
     active: dict[str, str] = {c["type"]: c for c in status.get("conditions", ())}.get("ScalingActive", {})
 

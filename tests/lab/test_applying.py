@@ -20,7 +20,10 @@ from lab.errors import LabError
 from lab.pki import Pki
 from lab.workloads import apply, wait_ready
 from lab.workloads.client import ApiError, Client, list_path, object_path
+from lab.workloads.settling import outstanding, wait_settled
+from plumbline.bed import load
 
+LAB = Path(__file__).parents[2] / "inventories/lab.yaml"
 Manifest = dict[str, Any]
 RUNNING = {"observedGeneration": 1, "replicas": 1, "readyReplicas": 1, "updatedReplicas": 1}
 
@@ -269,3 +272,49 @@ def elsewhere(text: str) -> str:
     config = yaml.safe_load(text)
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     return yaml.safe_dump(config)
+
+
+def _canary(revision: int) -> Manifest:
+    return _object("Certificate", "canary-tls", "cert-manager.io/v1", spec={"secretName": "canary-tls"}) | {
+        "metadata": {"name": "canary-tls", "namespace": "web-agents"},
+        "status": {"revision": revision},
+    }
+
+
+@pytest.fixture
+def young() -> Cluster:
+    """A lab whose pods have just become ready: the canary is not renewed, Prometheus has found nothing."""
+    cluster = Cluster()
+    cluster.apply(_canary(revision=1))
+    return cluster
+
+
+def _scraped(cluster: Cluster, **jobs: int) -> None:
+    up = [{"labels": {"job": job}, "health": "up"} for job, count in jobs.items() for _ in range(count)]
+    page = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/targets?state=active"
+    cluster.objects[page] = {"data": {"activeTargets": up}}
+
+
+def test_a_young_bed_has_not_settled(young: Cluster) -> None:
+    left = list(outstanding(load(LAB), young))
+
+    assert left == [
+        "certificate canary not renewed yet",
+        "Prometheus has 0 of 30 targets of caddy",
+        "Prometheus has 0 of 1 targets of snmp",
+    ]
+
+
+def test_a_bed_has_settled_once_the_canary_is_renewed_and_all_is_scraped(young: Cluster) -> None:
+    young.apply(_canary(revision=2))
+    _scraped(young, caddy=30, snmp=1)
+
+    wait_settled(load(LAB), young, time.monotonic())
+
+
+def test_a_bed_that_does_not_settle_is_named(young: Cluster) -> None:
+    young.apply(_canary(revision=2))
+    _scraped(young, caddy=29, snmp=1)
+
+    with pytest.raises(LabError, match="29 of 30 targets of caddy"):
+        wait_settled(load(LAB), young, time.monotonic())
