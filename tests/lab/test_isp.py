@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wires import Wires, node_root, wires
+from tests.lab.wires import Wires, node_root, wires
 
 from lab import isp, rootfs
 from lab.pki import Pki

@@ -82,15 +82,15 @@ def test_power_off_ends_everything_and_power_on_keeps_the_disk() -> None:
     machine.power_off(BED, "b")
 
     assert machine.status(BED)["b"].state == "exited"
-    assert not smallbed.ping("a", "203.0.113.2")
-    assert not smallbed.ping("a", "198.51.100.2")
+    assert not smallbed.ping("a", "198.18.0.2")
+    assert not smallbed.ping("a", "198.18.1.2")
 
     machine.power_on(BED, "b")
     machine.wait_running(BED, "b", monotonic() + 20)
 
     assert machine.run(BED, "b", ["cat", "/etc/kept"]).stdout == "x"
-    assert smallbed.ping("a", "203.0.113.2")
-    assert smallbed.ping("a", "198.51.100.2")
+    assert smallbed.ping("a", "198.18.0.2")
+    assert smallbed.ping("a", "198.18.1.2")
 
 
 def test_a_paused_machine_does_nothing_until_it_goes_on() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from wires import Wires, node_root, until, wires
+from tests.lab.wires import Wires, node_root, until, wires
 
 from lab import ngfw, rootfs
 from lab.machine import FileSpec
@@ -59,11 +59,11 @@ class Bench:
     root: Path
 
     def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        return [json.loads("{" + line.partition("{")[2]) for line in self._log.read_text().splitlines() if "{" in line]
 
     @property
     def _log(self) -> Path:
-        return self.wires.folder / "ngfw.chroot.out"
+        return self.wires.folder / "ngfw.setpriv.out"
 
     def ask(
         self, name: str, address: str = ORIGIN, *, alpn: str = "http/1.1", trusts: str = "ngfw-ca", sni: bool = True
@@ -111,6 +111,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             wired.run("persona", "ip", "address", "add", f"10.1.1.{3 + index}/27", "dev", "net1")
         argv = [caddy, "run", "--config", str(origins), "--adapter", "caddyfile"]
         stack.enter_context(wired.background("persona", argv, lambda: _listens(made, "persona")))
+        journal = root / "run/systemd/journal/dev-log"
+        journal.parent.mkdir(parents=True)
+        # setpriv dies with the test, and with it the reader of the socket that journald has on a node.
+        argv = ["setpriv", "--pdeathsig", "TERM", "chroot", str(root), "socat", "-u"]
+        argv += ["UNIX-RECV:/run/systemd/journal/dev-log,mode=666", "STDOUT"]
+        stack.enter_context(wired.background("ngfw", argv, journal.exists))
         node = ["chroot", str(root), "sh", "-c", AS_THE_UNIT_DOES]
         stack.enter_context(wired.background("ngfw", node, lambda: _listens(made, "ngfw")))
         yield made
