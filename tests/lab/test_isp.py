@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.lab.wires import Wires, node_root, wires
 
 from lab import isp, rootfs
 from lab.pki import Pki
 from plumbline.bed import load
+from tests.lab.wires import Wires, node_root, wires
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

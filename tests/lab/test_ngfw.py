@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from tests.lab.wires import Wires, node_root, until, wires
 
 from lab import ngfw, rootfs
 from lab.machine import FileSpec
 from lab.ngfw.bad_origins import Kind, bad_origin
 from lab.pki import KeyPair, Pki
 from plumbline.bed import Bed, load
+from tests.lab.wires import Wires, node_root, until, wires
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
