@@ -15,6 +15,7 @@ gate: install  ## bring the lab up where the bed is a lab bed, run every check, 
 	$(PYTEST) -n auto suites/ --bed $(BED)
 
 test: install  ## the tests of plumbline itself
+	@[ "$$(id -u)" != 0 ] || $(RUN) -m lab build --nodes
 	$(PYTEST) tests/
 
 up: install  ## bring the lab up
@@ -36,7 +37,7 @@ docs: install  ## write docs/checks.md and the JSON schemas anew
 lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) -o requirements/gate.txt
 	$(UV) --extra lab -o requirements/lab.txt
-	$(UV) --extra dev -o requirements/dev.txt
+	$(UV) --extra lab --extra dev -o requirements/dev.txt
 	$(UV) --all-extras -o requirements/all.txt
 
 install: $(VENV)/.installed  ## the Debian packages and the Python environment

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import rootfs
+
 _IN_A_ROOT = """
 set -e
 mount --bind "$2" "$1/mnt"; mount --rbind /proc "$1/proc"; mount --rbind /dev "$1/dev"
@@ -20,16 +22,8 @@ mount -t tmpfs tmpfs "$1/run"; mkdir -p "$1/run/sshd"
 exec chroot "$1" /usr/sbin/sshd -D -e -f /mnt/sshd_config
 """
 
-
-def _root() -> Path | None:
-    """A node's file system as the lab has built it: it has the server that this machine may lack."""
-    cache = Path(os.environ.get("PLUMBLINE_CACHE") or Path.home() / ".cache" / "plumbline")
-    return next((p.parents[2] for p in sorted(cache.glob("rootfs/*/usr/sbin/sshd"))), None)
-
-
-ROOT = _root()
 PATH = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
-AVAILABLE = os.geteuid() == 0 and bool(PATH or ROOT)
+ROOT = os.geteuid() == 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,8 @@ def sshd(folder: Path) -> Iterator[Server]:
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")
     command = [str(PATH), "-D", "-e", "-f", str(folder / "sshd_config")]
     if not PATH:
-        command = ["unshare", "--mount", "sh", "-c", _IN_A_ROOT, "sh", str(ROOT), str(folder)]
+        # A node's file system has the server that this machine may lack.
+        command = ["unshare", "--mount", "sh", "-c", _IN_A_ROOT, "sh", str(rootfs.ensure()), str(folder)]
     else:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
