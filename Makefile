@@ -37,7 +37,7 @@ docs: install  ## write docs/checks.md and the JSON schemas anew
 lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) -o requirements/gate.txt
 	$(UV) --extra lab -o requirements/lab.txt
-	$(UV) --extra lab --extra dev -o requirements/dev.txt
+	$(UV) --extra lab --extra chaos --extra dev -o requirements/dev.txt
 	$(UV) --all-extras -o requirements/all.txt
 
 install: $(VENV)/.installed  ## the Debian packages and the Python environment
