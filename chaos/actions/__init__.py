@@ -1,5 +1,5 @@
 """What faults are made of. Each module registers its actions by name; importing this package registers them all."""
 
-from chaos.actions import links, packets
+from chaos.actions import files, links, node, packets
 
-__all__ = ["links", "packets"]
+__all__ = ["files", "links", "node", "packets"]
