@@ -1,5 +1,17 @@
 """What faults are made of. Each module registers its actions by name; importing this package registers them all."""
 
-from chaos.actions import files, links, node, packets
+from chaos.actions import certificates, files, inventory, kubernetes, links, ngfw, node, packets, pod, secrets, switch
 
-__all__ = ["files", "links", "node", "packets"]
+__all__ = [
+    "certificates",
+    "files",
+    "inventory",
+    "kubernetes",
+    "links",
+    "ngfw",
+    "node",
+    "packets",
+    "pod",
+    "secrets",
+    "switch",
+]
