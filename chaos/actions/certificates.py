@@ -9,7 +9,7 @@ import base64
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from chaos.reach import Reach
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-Begins = Annotated[dt.timedelta, Field(description="how long ago it began")]
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,10 @@ def authority(
     return Pair(built.sign(key, hashes.SHA256()), key)
 
 
-def leaf(
-    names: list[str], signer: Pair, key: Key, begins: dt.timedelta, ends: dt.timedelta, common: str = ""
-) -> x509.Certificate:
+def leaf(names: list[str], signer: Pair, key: Key, begins: dt.timedelta, ends: dt.timedelta) -> x509.Certificate:
     """A server's certificate for these names."""
     issuer = signer.certificate.subject
-    built = _builder(common or names[0], issuer, key, begins, ends)
+    built = _builder(names[0], issuer, key, begins, ends)
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
     built = built.add_extension(alternatives, critical=False).add_extension(identifier, critical=False)
@@ -112,7 +109,7 @@ class Put(Kept):
     """Another certificate in the Secret of one of the bed: in order in all that is not said here to be wrong."""
 
     certificate: Certificate
-    begins: Duration = Field(default=dt.timedelta(0), description="how long ago it began")
+    begins: Duration = Field(default=dt.timedelta(0), description="how long ago it began; by default as declared")
     begins_in: Duration = Field(default=dt.timedelta(0), description="how long it is until it begins")
     ends: Duration | None = Field(default=None, description="how long it is until it ends; by default as declared")
     ended: Duration | None = Field(default=None, description="how long ago it ended")
@@ -132,10 +129,12 @@ class Put(Kept):
         declared = bed.certificates[self.certificate]
         signer = _signer(bed, reach, declared.authority)
         key = new_key(self.key or declared.key or "ECDSA-256")
-        begins = self.begins - self.begins_in
         ends = -self.ended if self.ended is not None else self.ends
+        begins = self.begins - self.begins_in
         if ends is None:
-            ends = declared.lifetime - begins if declared.lifetime else dt.timedelta(days=90)
+            ends = declared.lifetime - begins
+        elif not begins:
+            begins = declared.lifetime - ends
         names = list(self.names or declared.names)
         by = {"authority": signer, "stranger": authority("a stranger")}.get(self.issuer)
         if by is None:

@@ -48,7 +48,7 @@ class Place:
 
     def told(self, *argv: str) -> list[dict[str, JSON]]:
         """What `ip -json` says; empty where it knows no such thing."""
-        done = self.ask(["ip", "-j", "-d", "-4", *argv])
+        done = self.ask(["ip", "-j", "-d", *argv])
         if done.code != 0 or not done.out.strip():
             return []
         return [entry for entry in json.loads(done.out) if entry]

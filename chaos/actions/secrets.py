@@ -80,7 +80,7 @@ def _keep(reach: Reach, copy: str, now: dict[str, JSON]) -> dict[str, JSON]:
         "type": "Opaque" if now.get("type") == "kubernetes.io/tls" else now.get("type"),
         "data": now.get("data") or {},
     }
-    body["metadata"]["annotations"]["plumbline/type"] = str(now.get("type"))  # type: ignore[index]
+    body["metadata"]["annotations"]["plumbline/type"] = str(now.get("type") or "Opaque")  # type: ignore[index]
     made = reach.api("POST", path_of("Secret", namespace=metadata["namespace"]), body, exists=True)
     return made or body
 
