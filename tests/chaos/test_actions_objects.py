@@ -188,18 +188,33 @@ def test_two_changes_of_one_file_come_back_one_after_the_other(
     assert not file.exists()
 
 
+CHANGES: list[tuple[str, Any]] = [
+    ("networks.persona-3.mtu", 1500),
+    ("host.0.sysctls.net.ipv4.ip_forward", 0),
+    ("not_applicable.[check=host.module]", None),
+    ("networks.browsers.addresses.ngfw", None),
+]
+
+
 def test_the_bed_file_itself_stays_as_it_is(reach: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "_root", lambda: tmp_path)
-    call = Call("inventory.set", {"values": {"networks.persona-3.mtu": 1500, "host.0.sysctls.net.ipv4.ip_forward": 0}})
+    calls = [Call("inventory.set", {"path": path, "value": value}) for path, value in CHANGES]
     before = BED.path.read_bytes()
 
-    call.apply(BED, reach)
-    assert call.holds(BED, reach)
+    for call in calls:
+        call.apply(BED, reach)
+        call.apply(BED, reach)
+    assert all(call.holds(BED, reach) for call in calls)
     altered = load(copy_of(BED))
     assert altered.networks["persona-3"].mtu == 1500
+    assert altered.networks["persona-4"] == BED.networks["persona-4"]
     assert altered.host[0].sysctls["net.ipv4.ip_forward"] == 0
-    for step in call.reverse(BED, reach):
-        step.apply(BED, reach)
+    assert altered.host[0].services == BED.host[0].services
+    assert len(altered.not_applicable) == len(BED.not_applicable) - 1
+    assert "ngfw" not in altered.networks["browsers"].addresses
+    for call in reversed(calls):
+        for step in call.reverse(BED, reach):
+            step.apply(BED, reach)
 
     assert not copy_of(BED).exists()
     assert BED.path.read_bytes() == before
@@ -211,5 +226,5 @@ def test_a_bed_file_that_cannot_be_read_is_refused(
     monkeypatch.setattr(places, "_root", lambda: tmp_path)
 
     with pytest.raises(ActionFailed, match="such a bed file cannot be read"):
-        Call("inventory.set", {"values": {"networks.persona-3.vlan": 9999}}).apply(BED, reach)
+        Call("inventory.set", {"path": "networks.persona-3.vlan", "value": 9999}).apply(BED, reach)
     assert not copy_of(BED).exists()
