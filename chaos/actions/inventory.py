@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -48,25 +48,26 @@ def altered(bed_file: Path, changes: Sequence[Change]) -> str:
 
 @action("inventory.set")
 class Set(Arguments):
-    """A value of the bed file by its dotted path; null takes it out."""
+    """Values of the bed file by their dotted path; null takes one out."""
 
-    path: str = Field(min_length=1)
-    value: JSON = None
+    values: dict[str, Any] = Field(min_length=1)
     present: bool = True
 
     def refused(self, name: str, bed: Bed) -> list[Slip]:
         said = "the copy keeps the name and the kind of its bed"
-        return [Slip(name, "path", said)] if self.path in ("bed", "realised_by", "extends") else []
+        return [Slip(name, "values", said)] if {"bed", "realised_by", "extends"} & self.values.keys() else []
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return [Call("inventory.set", {"path": self.path, "value": self.value, "present": False})]
+        return [Call("inventory.set", {"values": dict(self.values), "present": False})]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
-        others = [change for change in _changes(bed) if change != (self.path, self.value)]
-        _write(bed, [*others, (self.path, self.value)] if self.present else others)
+        own = list(self.values.items())
+        others = [change for change in _changes(bed) if change not in own]
+        _write(bed, [*others, *own] if self.present else others)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        return ((self.path, self.value) in _changes(bed)) is self.present
+        there = _changes(bed)
+        return all((change in there) is self.present for change in self.values.items())
 
 
 def _changes(bed: Bed) -> list[Change]:

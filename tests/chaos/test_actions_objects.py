@@ -198,7 +198,7 @@ CHANGES: list[tuple[str, Any]] = [
 
 def test_the_bed_file_itself_stays_as_it_is(reach: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "_root", lambda: tmp_path)
-    calls = [Call("inventory.set", {"path": path, "value": value}) for path, value in CHANGES]
+    calls = [Call("inventory.set", {"values": {path: value}}) for path, value in CHANGES]
     before = BED.path.read_bytes()
 
     for call in calls:
@@ -226,5 +226,5 @@ def test_a_bed_file_that_cannot_be_read_is_refused(
     monkeypatch.setattr(places, "_root", lambda: tmp_path)
 
     with pytest.raises(ActionFailed, match="such a bed file cannot be read"):
-        Call("inventory.set", {"path": "networks.persona-3.vlan", "value": 9999}).apply(BED, reach)
+        Call("inventory.set", {"values": {"networks.persona-3.vlan": 9999}}).apply(BED, reach)
     assert not copy_of(BED).exists()
