@@ -24,6 +24,9 @@ up: install  ## bring the lab up
 down: install  ## take the lab down and leave nothing behind
 	$(RUN) -m lab down --bed $(BED)
 
+torture: install  ## kill runners of faults at random moments, and see that all is undone
+	$(RUN) -m chaos torture --times 50
+
 bench: install  ## measure speed and memory, each with minimum, median and maximum
 	$(RUN) -m lab.bench --bed $(BED)
 
@@ -53,4 +56,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
 
-.PHONY: help gate test up down bench lint docs lock install
+.PHONY: help gate test up down torture bench lint docs lock install
