@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chaos.actions.place import InPod, OnNode, Place
+from chaos.actions.place import GUARD, InPod, OnNode, Place
 from chaos.actions.words import filled
 from chaos.call import JSON, ActionFailed, Arguments, Call, action
 from plumbline.bed import Bed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = Path(__file__).parent.parent / "remote" / "file.py"
 _LIMIT = 60.0
+_WAY_IN = ("/etc/ssh/", "/root/.ssh/")
 
 
 class _File(Arguments):
@@ -67,12 +68,31 @@ class _File(Arguments):
 
     def apply(self, bed: Bed, reach: Reach) -> None:
         for place in self.places(bed, reach):
+            guarded = self.file(place).startswith(_WAY_IN)
+            if guarded and not self.undo:
+                self._guard(place)
             self._ask(bed, place, "back" if self.undo else "change")
             self._start_again(place)
+            if guarded and self.undo:
+                place.reach.ask(place.node, ["systemctl", "stop", f"{self._timer}.timer"])
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         states = [state for place in self.places(bed, reach) for state in self._ask(bed, place, "look")]
         return all(state == ("was" if self.undo else "changed") for state in states) and bool(states or self.undo)
+
+    def _guard(self, place: Place) -> None:
+        """Brings the file back by the node itself, after a time: for files of the way in."""
+        request = {"do": "back", "path": self.file(place), "copy": self.copy_name}
+        again = (
+            f"import subprocess; subprocess.run(['systemctl', 'reload-or-restart', *{[*self.restart, *self.reload]!r}])"
+        )
+        start = ["systemd-run", "--quiet", "--collect", f"--unit={self._timer}", f"--on-active={GUARD}"]
+        place.reach.ask(place.node, ["systemctl", "stop", f"{self._timer}.timer"])
+        place.reach.run(place.node, [*start, "python3", "-IS", "-c", f"{_program(request)}{again}\n"])
+
+    @property
+    def _timer(self) -> str:
+        return f"plumbline-guard-{self.copy_name}"
 
     def _ask(self, bed: Bed, place: Place, do: Literal["change", "back", "look"]) -> list[str]:
         request: dict[str, JSON] = {
@@ -80,8 +100,7 @@ class _File(Arguments):
             "content": self._content(bed, place, do), "append": self.append and filled(bed, self.append),
             "replace": {filled(bed, k): filled(bed, v) for k, v in (self.replace or {}).items()},
         }  # fmt: skip
-        program = f"{_PROGRAM.read_text(encoding='utf-8')}\nmain(json.loads({json.dumps(json.dumps(request))}))\n"
-        done = place.reach.ask(place.node, ["python3", "-IS", "-"], input=program, limit=_LIMIT)
+        done = place.reach.ask(place.node, ["python3", "-IS", "-"], input=_program(request), limit=_LIMIT)
         if done.code != 0:
             said = done.err.strip().splitlines()[-1:] or [f"exit code {done.code}"]
             raise ActionFailed(f"{self.file(place)}: {said[0][-300:]}", place=place.node)
@@ -129,6 +148,10 @@ class PodFile(InPod, _File):
     def again(self, place: Place) -> Call:
         named = {"volume": self.volume, "file_name": self.file_name, "undo": self.copy_name}
         return Call("pod.file", {**place.arguments, **named})
+
+
+def _program(request: dict[str, JSON]) -> str:
+    return f"{_PROGRAM.read_text(encoding='utf-8')}\nmain(json.loads({json.dumps(json.dumps(request))}))\n"
 
 
 def _given(arguments: dict[str, JSON]) -> dict[str, JSON]:

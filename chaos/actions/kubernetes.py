@@ -143,21 +143,28 @@ class Scale(Arguments):
 
 @action("kubernetes.renew")
 class Renew(Arguments):
-    """New pods for a workload, or for those on one node; what a fault did inside of the old ones is gone with them."""
+    """New pods for a workload, or for those on one node; what a fault did inside of the old ones is gone with them.
+
+    `when: undone` as the first step of a fault renews them after all else has been undone, and `both` also now.
+    """
 
     workload: Workload
     on: Node | None = None
+    when: Literal["now", "undone", "both"] = "now"
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
+        named = {"workload": self.workload, **({"on": self.on} if self.on else {})}
+        return [] if self.when == "now" else [Call("kubernetes.renew", named)]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
+        if self.when == "undone":
+            return
         for pod in reach.pods(self.workload, self.on or ""):
             path = path_of("Pod", pod.name, pod.namespace)
             reach.api("DELETE", path, {"gracePeriodSeconds": 1}, missing=True)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        return _settled(bed, reach, self.workload)
+        return self.when == "undone" or _settled(bed, reach, self.workload)
 
 
 def _settled(bed: Bed, reach: Reach, workload: str) -> bool:

@@ -214,3 +214,20 @@ class NodeClock(OnNode, Commanded):
             return (place.ask(["timedatectl", "show", "-P", "NTP"]).out.strip() == "no") is bool(self.offset)
         now = place.ask(["cat", "/etc/faketimerc"]).out.strip()
         return now == (f"{self.offset:+d}" if self.offset else "")
+
+
+@action("node.kernel-message")
+class KernelMessage(OnNode, Commanded):
+    """A message of level error in the kernel's log. It stays there: nobody can take one out again."""
+
+    verb: ClassVar[str] = "kernel-message"
+    text: str = Field(pattern=r"^[\w .:,-]{1,80}$")
+
+    def commands(self, bed: Bed, place: Place) -> Commands:
+        return [] if self.is_so(bed, place) else [["sh", "-c", 'echo "<3>$1" > /dev/kmsg', "say", self.text]]
+
+    def back(self, bed: Bed, place: Place) -> list[Call]:
+        return []
+
+    def is_so(self, bed: Bed, place: Place) -> bool:
+        return self.text in place.ask(["dmesg", "--level=err"]).out

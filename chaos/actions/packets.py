@@ -62,14 +62,18 @@ class PodNft(InPod, _Nft):
 
 
 class _Sysctl(Commanded):
-    """A setting below /proc/sys, of the network of the place where it is of the network."""
+    """A setting of the kernel: a sysctl, of the network of the place where it is of the network, or a file of /sys."""
 
     verb: ClassVar[str] = "sysctl"
-    key: str = Field(pattern=r"^[a-z][\w./-]*$", description="net.ipv4.ip_forward; net/ipv4/conf/eth1.20/forwarding")
+    key: str = Field(
+        pattern=r"^(/sys/)?[a-z][\w./-]*$", description="net.ipv4.ip_forward; net/ipv4/conf/eth1.20/forwarding; /sys/…"
+    )
     value: str
 
     @property
     def _path(self) -> str:
+        if self.key.startswith("/sys/"):
+            return self.key
         return f"/proc/sys/{self.key if '/' in self.key else self.key.replace('.', '/')}"
 
     def commands(self, bed: Bed, place: Place) -> Commands:
@@ -87,7 +91,8 @@ class _Sysctl(Commanded):
 
     def _now(self, place: Place) -> str | None:
         done = place.ask(["cat", self._path])
-        return " ".join(done.out.split()) if done.code == 0 else None
+        text = " ".join(done.out.split())
+        return (text.partition("[")[2].partition("]")[0] or text) if done.code == 0 else None
 
 
 @action("node.sysctl")

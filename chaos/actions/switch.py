@@ -129,3 +129,38 @@ class Port(Arguments):
 
     def _up(self, reach: Reach) -> bool:
         return "UP" in json.loads(reach.switch("ip", "-j", "link", "show", "dev", self._end))[0]["flags"]
+
+
+@action("switch.stranger")
+class Stranger(Arguments):
+    """A machine that nobody knows, on a VLAN, with an address of its choice: it answers for it."""
+
+    network: Annotated[str, Named("networks")]
+    address: str = Field(description="such as $(address:ngfw@browsers)")
+    present: bool = True
+
+    @property
+    def _port(self) -> str:
+        return "x" + hashlib.blake2b(f"{self.network} {self.address}".encode(), digest_size=5).hexdigest()
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        given = {"network": self.network, "address": self.address}
+        return [Call("switch.stranger", {**given, "present": not self.present})]
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        if not self.present:
+            reach.switch("ovs-vsctl", "--timeout=20", "--if-exists", "del-port", SWITCH, self._port)
+            return
+        vlan = bed.networks[self.network].vlan
+        tag = [f"tag={vlan}", "--", "set", "Interface", self._port, "type=internal"]
+        reach.switch("ovs-vsctl", "--timeout=20", "--may-exist", "add-port", SWITCH, self._port, *tag)
+        # A single address: it must not come to be the switch's way to the network.
+        reach.switch("ip", "address", "replace", f"{filled(bed, self.address)}/32", "dev", self._port)
+        reach.switch("ip", "link", "set", "dev", self._port, "up")
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        said = reach.switch("ip", "-j", "address", "show")
+        found = [link for link in json.loads(said) if link.get("ifname") == self._port]
+        if not self.present:
+            return not found
+        return any(a.get("local") == filled(bed, self.address) for link in found for a in link["addr_info"])
