@@ -12,6 +12,7 @@ from plumbline.bed import Bed
 
 _WAY_IN = ("ssh", "sshd", "ssh.service", "sshd.service", "ssh.socket", "systemd-networkd", "NetworkManager")
 _FULL = "plumbline-full"
+_CLOCK = "/etc/ssh/sshd_config.d/plumbline-clock.conf"
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
@@ -185,12 +186,15 @@ class NodeFill(OnNode, Commanded):
 class NodeClock(OnNode, Commanded):
     """A clock that is off by some seconds.
 
-    Nodes of a lab share their machine's clock: there only programs that start from now on are shown another time, for
-    which the node needs libfaketime. On hardware the clock itself is set, and time is kept again after the undo.
+    Nodes of a lab share their machine's clock: there only what is started over SSH is shown another time, for which
+    the node needs libfaketime. On hardware the clock itself is set, and time is kept again after the undo.
     """
 
     verb: ClassVar[str] = "clock"
     offset: int = Field(ge=-10_000_000, le=10_000_000, description="seconds; 0 brings it back")
+
+    def manages(self, bed: Bed) -> bool:
+        return bed.realised_by == "lab"
 
     def commands(self, bed: Bed, place: Place) -> Commands:
         if bed.realised_by == "hardware":
@@ -198,13 +202,13 @@ class NodeClock(OnNode, Commanded):
                 return [["timedatectl", "set-ntp", "true"], ["sh", "-c", "chronyc makestep || true"]]
             set_it = f'date --set "@$(($(date +%s) + {self.offset}))"'
             return [["timedatectl", "set-ntp", "false"], ["sh", "-c", set_it]] if not self.is_so(bed, place) else []
+        again = ["systemctl", "reload", "ssh"]
         if self.offset == 0:
-            return [["rm", "-f", "/etc/ld.so.preload", "/etc/faketimerc"]]
+            return [["rm", "-f", _CLOCK], again]
         if place.ask(["test", "-e", _FAKETIME]).code != 0:
-            raise ActionFailed(
-                f"there is no {_FAKETIME}", place=place.name, remedy="add faketime to the node's packages"
-            )
-        return [["sh", "-c", f"echo {self.offset:+d} > /etc/faketimerc && echo {_FAKETIME} > /etc/ld.so.preload"]]
+            remedy = "add libfaketime to the packages of the lab's nodes"
+            raise ActionFailed(f"there is no {_FAKETIME}", place=place.name, remedy=remedy)
+        return [["sh", "-c", 'printf "%s\\n" "$1" > "$2"', "set", self._line, _CLOCK], again]
 
     def back(self, bed: Bed, place: Place) -> list[Call]:
         return [self.call(place, offset=0)] if self.offset else []
@@ -212,8 +216,11 @@ class NodeClock(OnNode, Commanded):
     def is_so(self, bed: Bed, place: Place) -> bool:
         if bed.realised_by == "hardware":
             return (place.ask(["timedatectl", "show", "-P", "NTP"]).out.strip() == "no") is bool(self.offset)
-        now = place.ask(["cat", "/etc/faketimerc"]).out.strip()
-        return now == (f"{self.offset:+d}" if self.offset else "")
+        return place.ask(["cat", _CLOCK]).out.strip() == (self._line if self.offset else "")
+
+    @property
+    def _line(self) -> str:
+        return f"SetEnv LD_PRELOAD={_FAKETIME} FAKETIME={self.offset:+d}"
 
 
 @action("node.kernel-message")
