@@ -1,6 +1,20 @@
 """What faults are made of. Each module registers its actions by name; importing this package registers them all."""
 
-from chaos.actions import certificates, files, inventory, kubernetes, links, ngfw, node, packets, pod, secrets, switch
+from chaos.actions import (
+    certificates,
+    files,
+    inventory,
+    kubernetes,
+    links,
+    ngfw,
+    node,
+    packets,
+    pod,
+    scratch,
+    secrets,
+    served,
+    switch,
+)
 
 __all__ = [
     "certificates",
@@ -12,6 +26,8 @@ __all__ = [
     "node",
     "packets",
     "pod",
+    "scratch",
     "secrets",
+    "served",
     "switch",
 ]

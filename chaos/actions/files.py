@@ -29,6 +29,8 @@ class _File(Arguments):
     """One of content, append, replace (old text: new text), like (a node whose file is copied), or present: false."""
 
     kind: ClassVar[str]
+    made: ClassVar[bool] = False
+    """Whether the action makes the content itself."""
     content: str | None = None
     append: str | None = None
     replace: dict[str, str] | None = None
@@ -42,7 +44,7 @@ class _File(Arguments):
     @model_validator(mode="after")
     def _one_of(self) -> Self:
         given = [self.content, self.append, self.replace, self.like, self.undo, None if self.present else False]
-        if sum(part is not None for part in given) != 1:
+        if not self.made and sum(part is not None for part in given) != 1:
             raise ValueError("one of content, append, replace, like and present: false is wanted")
         return self
 

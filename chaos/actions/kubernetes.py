@@ -114,6 +114,51 @@ class Create(Arguments):
         return now is not None and not now["metadata"].get("deletionTimestamp")
 
 
+@action("kubernetes.configmap")
+class ConfigMap(Arguments):
+    """Other texts under keys of a ConfigMap: `replace` has by key the old texts and what stands for them."""
+
+    namespace: str
+    name: str
+    values: dict[str, str | None] = Field(default={}, description="by key; null takes a key out")
+    replace: dict[str, dict[str, str]] = Field(default={})
+
+    def _now(self, reach: Reach) -> dict[str, str]:
+        found = reach.get(path_of("ConfigMap", self.name, self.namespace))
+        if found is None:
+            raise ActionFailed("there is no such ConfigMap", place=f"{self.namespace}/{self.name}")
+        return dict(found.get("data") or {})
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        now = self._now(reach)
+        back = {key: now.get(key) for key in (*self.values, *self.replace)}
+        named = {"namespace": self.namespace, "name": self.name}
+        return [Call("kubernetes.configmap", {**named, "values": back})]
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        if self.holds(bed, reach):
+            return
+        now = self._now(reach)
+        new = dict(self.values)
+        for key, texts in self.replace.items():
+            text = now.get(key, "")
+            for old, wanted in texts.items():
+                if old not in text:
+                    raise ActionFailed(f"{key} has no {old!r}", place=f"{self.namespace}/{self.name}")
+                text = text.replace(old, wanted)
+            new[key] = text
+        reach.patch(path_of("ConfigMap", self.name, self.namespace), {"data": new})
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        now = self._now(reach)
+        said = all(now.get(key) == value for key, value in self.values.items())
+        return said and all(
+            wanted in now.get(key, "") and (old in wanted or old not in now.get(key, ""))
+            for key, texts in self.replace.items()
+            for old, wanted in texts.items()
+        )
+
+
 @action("kubernetes.scale")
 class Scale(Arguments):
     """As many replicas of a workload, and as many pods that are ready."""

@@ -5,6 +5,8 @@ All else that a firewall of a lab can do wrong is in its files: node.file, with 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from chaos.actions.certificates import authority
 from chaos.actions.files import NodeFile
 from chaos.actions.place import Place
@@ -19,7 +21,7 @@ class NgfwAuthority(NodeFile):
     """A new authority on the firewall, of a name of its own or of the old one."""
 
     path: str = _FILE
-    content: str | None = "(made on the spot)"
+    made: ClassVar[bool] = True
     restart: tuple[str, ...] = ("ngfw",)
     called: str | None = None
 

@@ -57,6 +57,10 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("kubernetes.patch", {"kind": "Node", "name": "ucs-2", "patch": {"spec": {"taints": [{"key": "a"}]}}}),
     ("kubernetes.patch", {"workload": "web-agent", "patch": {"spec": {"template": {"spec": {"a": [3]}}}}}),
     ("kubernetes.delete", {"kind": "ConfigMap", "namespace": "web-agents", "name": "ngfw-ca"}),
+    (
+        "kubernetes.configmap",
+        {"namespace": "web-agents", "name": "ngfw-ca", "replace": {"ngfw-ca.crt": {"old": "new"}}},
+    ),
     ("kubernetes.create", {"object": {"kind": "Namespace", "metadata": {"name": "stray"}}}),
     ("kubernetes.secret", {"secret": "dashboard-secrets", "replace": {"A": {":p@": ":q@"}}}),
     ("kubernetes.secret", {"secret": "dashboard-secrets", "without": ["B"]}),
