@@ -33,6 +33,7 @@ LIMIT = 15.0
 NO_SUCH_POD = 44
 """Exit code of a command that was meant for a pod that is not on that node (any more)."""
 _API_LIMIT = 10.0
+_MOST_SAID = 1 << 16
 _ROOT = Path(__file__).resolve().parent.parent
 _MERGE = "application/merge-patch+json"
 # A pod's processes by its UID, as their control groups name it. Its pause process, the oldest, stands for its network;
@@ -101,18 +102,22 @@ class Reach:
     def ask(self, node: str, argv: Sequence[str], *, input: str = "", limit: float = LIMIT) -> Done:
         """Runs a command on a node as root. ActionFailed where the node does not answer in time."""
         command = [*self._ssh(node), shlex.join(argv)]
-        try:
-            done = subprocess.run(
-                command, input=input, capture_output=True, text=True, errors="replace", timeout=limit, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise ActionFailed(f"no answer within {limit:.0f} s", place=node, remedy=f"ssh {node}") from None
-        except OSError as error:
-            raise ActionFailed(f"ssh cannot be started: {error.strerror}", place=node) from None
+        # not a pipe for errors: some releases of ssh keep that open for as long as the connection is shared
+        with tempfile.TemporaryFile() as errors:
+            try:
+                done = subprocess.run(
+                    command, input=input.encode(), stdout=subprocess.PIPE, stderr=errors, timeout=limit, check=False
+                )
+            except subprocess.TimeoutExpired:
+                raise ActionFailed(f"no answer within {limit:.0f} s", place=node, remedy=f"ssh {node}") from None
+            except OSError as error:
+                raise ActionFailed(f"ssh cannot be started: {error.strerror}", place=node) from None
+            errors.seek(0)
+            said = errors.read(_MOST_SAID).decode("utf-8", "replace")
         if done.returncode == 255:
-            said = " ".join(done.stderr.split())[-200:] or "the connection was closed"
-            raise ActionFailed(said, place=node, remedy="is sshd up, and is OOBI?")
-        return Done(done.returncode, done.stdout, done.stderr)
+            why = " ".join(said.split())[-200:] or "the connection was closed"
+            raise ActionFailed(why, place=node, remedy="is sshd up, and is OOBI?")
+        return Done(done.returncode, done.stdout.decode("utf-8", "replace"), said)
 
     def run(self, node: str, argv: Sequence[str], *, input: str = "", limit: float = LIMIT) -> str:
         """What a command on a node says. ActionFailed where it ends with an error."""
@@ -197,8 +202,11 @@ class Reach:
             options["UserKnownHostsFile"] = str(access.known_hosts)
         command = ["ssh", "-T", *(["-F", str(access.ssh_config)] if access.ssh_config else [])]
         command += [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
-        command += ["-l", access.user] if access.user else []
-        host = node if self.bed.realised_by == "lab" or access.ssh_config else str(declared.oobi or node)
+        by_name = access.ssh_config is not None  # which knows address, port and user by the name
+        user = declared.user or ("" if by_name else access.user)
+        command += ["-l", user] if user else []
+        command += ["-p", str(declared.port)] if declared.port != 22 and not by_name else []
+        host = node if by_name else str(declared.oobi or node)
         where = ["nsenter", f"--net={namespace.path_of(access.netns)}", "--"] if access.netns else []
         return [*where, *command, "--", host, *(["sudo", "-n", "--"] if access.sudo else [])]
 
