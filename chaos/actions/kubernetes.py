@@ -188,28 +188,23 @@ class Scale(Arguments):
 
 @action("kubernetes.renew")
 class Renew(Arguments):
-    """New pods for a workload, or for those on one node; what a fault did inside of the old ones is gone with them.
-
-    `when: undone` as the first step of a fault renews them after all else has been undone, and `both` also now.
-    """
+    """New pods for a workload, or for those on one node; what a fault did inside of the old ones is gone with them."""
 
     workload: Workload
     on: Node | None = None
-    when: Literal["now", "undone", "both"] = "now"
+    undone: bool = Field(default=False, description="not now, but once the steps after this one are undone")
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        named = {"workload": self.workload, **({"on": self.on} if self.on else {})}
-        return [] if self.when == "now" else [Call("kubernetes.renew", named)]
+        own = {"workload": self.workload} | ({"on": self.on} if self.on else {})
+        return [Call("kubernetes.renew", own)] if self.undone else []
 
     def apply(self, bed: Bed, reach: Reach) -> None:
-        if self.when == "undone":
-            return
-        for pod in reach.pods(self.workload, self.on or ""):
+        for pod in reach.pods(self.workload, self.on or "") if not self.undone else ():
             path = path_of("Pod", pod.name, pod.namespace)
             reach.api("DELETE", path, {"gracePeriodSeconds": 1}, missing=True)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        return self.when == "undone" or _settled(bed, reach, self.workload)
+        return self.undone or _settled(bed, reach, self.workload)
 
 
 def _settled(bed: Bed, reach: Reach, workload: str) -> bool:
