@@ -142,7 +142,7 @@ class PodFile(InPod, _File):
     """A file that lies in a volume of pods (a Secret, a ConfigMap), as the kubelet wrote it; what is in it is named."""
 
     volume: str
-    file_name: str = Field(pattern="^[^/*]+$")
+    file_name: str = Field(pattern=r"^[^/*][^*]*$", description="below the volume")
 
     def file(self, place: Place) -> str:
         return f"/var/lib/kubelet/pods/{place.uid}/volumes/*/{self.volume}/{self.file_name}"

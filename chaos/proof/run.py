@@ -119,16 +119,16 @@ def digest(plan: Plan, fault: Fault) -> str:
 def _groups(plan: Plan, state: _State, told: Told, left: Sequence[Fault]) -> Iterator[Row]:
     """Row after row; a look at the bed before the first, and after each layer."""
     in_order = sorted(left, key=lambda fault: (rank(fault.layer), fault.fault))
-    for bedless, members in groupby(in_order, key=rows.on_a_copy):
+    for bedless, members in groupby(in_order, key=lambda fault: fault.layer == BEDLESS):
         _look_healthy(plan, state, told, "", whole=not bedless)
         for layer, group in groupby(members, key=lambda fault: fault.layer):
-            faults = list(group)
-            made = (
-                _on_copies(plan, faults) if bedless else (rows.on_the_bed(plan, fault, told.look) for fault in faults)
-            )
-            yield from made
-            if not bedless:
-                _look_healthy(plan, state, told, layer, whole=True)
+            if bedless:
+                yield from _on_copies(plan, list(group))
+                continue
+            for fault in group:
+                told.look(fault.fault)
+                yield rows.on_copy(plan, fault) if rows.on_a_copy(fault) else rows.on_the_bed(plan, fault)
+            _look_healthy(plan, state, told, layer, whole=True)
 
 
 def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:
