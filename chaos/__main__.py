@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code."""
     options = _parser().parse_args(arguments)
     from chaos.call import ActionFailed, CallError
-    from chaos.ledger import Refused
     from chaos.lease import LeftElsewhere
+    from chaos.ledger import Refused
     from chaos.session import Expired, NoEffect, NotAllowed, NotSettled
     from chaos.undo import StillIn
     from chaos.watchdog import NoWatchdog

@@ -39,7 +39,7 @@ Step = Annotated[
     WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1}),
 ]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
-Subject = Annotated[str, Field(pattern=r"^[a-z-]+:.+$")]
+Subject = Annotated[str, Field(pattern=r"^[a-z0-9-]+:.+$")]
 Layer = Literal[LAYERS]  # type: ignore[valid-type]  # the folders under suites/, in their order
 
 
@@ -160,13 +160,16 @@ def _not_on(bed: Bed, tree: Tree) -> Iterator[Problem]:
                 slips = Call.of(step.plain()).slips(bed)
             except CallError:
                 continue  # the model has said so
+            meant = {slip.hint for slip in slips}
             for slip in slips:
-                place = _place(step, slip.action, slip.argument)
+                if slip.said == "the argument is missing" and f"did you mean {slip.argument}?" in meant:
+                    continue
+                place = _place(step, slip.action, slip.argument, unknown=slip.said == "there is no such argument")
                 path = ".".join(filter(None, (part, index, slip.action, slip.argument)))
                 yield Problem(place, path, found=slip.said, hint=slip.hint)
 
 
-def _place(step: Tree, action: str, argument: str) -> Spot:
+def _place(step: Tree, action: str, argument: str, unknown: bool) -> Spot:
     here = step.child(action)
     if here is None or not argument:
         return here.key if here is not None else step.spot
@@ -175,7 +178,7 @@ def _place(step: Tree, action: str, argument: str) -> Spot:
         if below is None:
             break
         here = below
-    return here.spot if here.value is not None and not isinstance(here.value, dict) else here.key
+    return here.key if unknown or here.value is None or isinstance(here.value, dict) else here.spot
 
 
 def _unknown_checks(tree: Tree, checks: Collection[str]) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from chaos import ledger, lease
+from chaos import lease, ledger
 from chaos.call import Call, CallError
 from chaos.fault import Fault
 from chaos.ledger import Entry

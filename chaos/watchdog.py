@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos import ledger, lease
+from chaos import lease, ledger
 from chaos.ledger import Entry
 from chaos.reach import Reach
 from chaos.undo import undo
