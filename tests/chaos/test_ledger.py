@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from chaos import ledger
 from chaos.ledger import Refused
+from lab.places import forget
 from plumbline import places
 from tests.chaos.scratch import Scratch
 
@@ -97,3 +99,12 @@ def test_a_lab_that_is_gone_has_no_fault_in_it(scratch: Scratch) -> None:
     assert run.returncode == 0
     assert scratch.entries() == []
     assert scratch.file("one").read_text() == "as it was"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a lab")
+def test_a_lab_that_is_taken_down_takes_its_ledger_along(scratch: Scratch) -> None:
+    scratch.entry(scratch.change("one", "no"))
+
+    forget(scratch.name)
+
+    assert not places.ledger(scratch.name).exists()
