@@ -148,6 +148,19 @@ def read(bed: Bed, file: Path) -> Entry:
     return entry
 
 
+def sweep(bed: str) -> None:
+    """Removes what writers that were killed, and watchdogs of entries that are gone, left beside the entries."""
+    folder = places.ledger(bed)
+    if not folder.is_dir():
+        return
+    with locked(bed):
+        for part in (
+            *folder.glob(".*.part"),
+            *(log for log in folder.glob("*.log") if not log.with_suffix(".json").exists()),
+        ):
+            part.unlink(missing_ok=True)
+
+
 @contextmanager
 def locked(bed: str, limit: float = LOCK_LIMIT) -> Iterator[None]:
     """Only one process changes entries, or undoes them, at a time. Refused after `limit` seconds."""

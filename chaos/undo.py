@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos import ledger
+from chaos import lease, ledger
 from chaos.call import Call
 from chaos.ledger import Entry
 from chaos.reach import Reach
@@ -61,6 +61,7 @@ def reap(bed: Bed, reach: Reach | None = None, limit: float = LIMIT, only: str =
 
     What belongs to a process that still runs is not touched: StillIn says whose it is.
     """
+    ledger.sweep(bed.bed)
     if ledger.gone(bed):
         for file in _files(bed, only):
             file.unlink(missing_ok=True)
@@ -81,7 +82,9 @@ def reap(bed: Bed, reach: Reach | None = None, limit: float = LIMIT, only: str =
             reach = reach or stack.enter_context(Reach(bed))
             left = undo(bed, reach, entry, limit)
             troubles += [f"{entry.fault} ({entry.id}) is still in: {one}" for one in left]
-            undone += [] if left else [entry.fault]
+            if not left:
+                undone.append(entry.fault)
+                lease.release(bed, reach, entry.id)
     if troubles:
         raise StillIn("\n".join(troubles))
     return undone

@@ -109,10 +109,8 @@ def watch(bed: Bed, id: str, runner: int) -> int:
             entry = ledger.read(bed, file)
             with Reach(bed) as reach:
                 left = undo(bed, reach, entry)
-                for one in left:
-                    _say(f"still in: {one}")
-                if not left:
-                    lease.release(bed, reach, id)
+            for one in left:
+                _say(f"still in: {one}")
         except ledger.Refused as refused:
             _say(str(refused))
             if file.exists():
@@ -123,6 +121,10 @@ def watch(bed: Bed, id: str, runner: int) -> int:
             time.sleep(_PAUSE)
     if file.exists():
         return ledger.Refused.exit_code
+    with suppress(Exception):  # the bed is whole; a Lease that stays tells other machines to ask here
+        if not ledger.gone(bed):
+            with Reach(bed) as reach:
+                lease.release(bed, reach, id)
     with suppress(OSError):
         (file.parent / f"{id}.log").unlink()
     return 0
