@@ -27,6 +27,9 @@ down: install  ## take the lab down and leave nothing behind
 torture: install  ## kill runners of faults at random moments, and see that all is undone
 	$(RUN) -m chaos torture --times 50
 
+prove: install  ## break the bed in every way it knows, and tell which checks turn red and which never do
+	$(RUN) -m chaos prove --bed $(BED)
+
 bench: install  ## measure speed and memory, each with minimum, median and maximum
 	$(RUN) -m lab.bench --bed $(BED)
 
@@ -36,6 +39,7 @@ lint: install  ## ruff and mypy
 docs: install  ## write docs/checks.md and the JSON schemas anew
 	$(RUN) -m plumbline.bed schema > inventories/bed.schema.json
 	$(RUN) -m plumbline.catalogue
+	$(RUN) -m chaos.proof.report
 
 lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) -o requirements/gate.txt

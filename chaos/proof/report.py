@@ -161,3 +161,7 @@ def _of(part: int, whole: int) -> Text:
 def _median(seconds: Any) -> str:
     values = list(seconds)
     return f"{median(values):.1f}" if values else "·"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema(), encoding="utf-8")
