@@ -60,4 +60,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
 
-.PHONY: help gate test up down torture bench lint docs lock install
+.PHONY: help gate test up down torture prove bench lint docs lock install

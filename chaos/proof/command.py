@@ -99,7 +99,7 @@ def _save(proof: Proof, folder: Path) -> None:
 
 def _selected(options: argparse.Namespace, bed: Bed) -> Selected:
     from chaos.fault import FAULTS, find, load_all
-    from chaos.proof.changed import changed
+    from chaos.proof.changed import Changed, NoBase, changed
     from chaos.proof.select import select
 
     folder = options.faults or FAULTS
@@ -107,7 +107,15 @@ def _selected(options: argparse.Namespace, bed: Bed) -> Selected:
     inside = load_all(bed, folder) if len(outside) < len(options.fault) or not options.fault else []
     faults: dict[str, Fault] = {fault.fault: fault for fault in [*inside, *outside]}
     names = [Path(name).stem if name.endswith(".yaml") else name for name in options.fault]
-    sample = changed(Path.cwd(), options.since, str(options.suites)) if options.sample else None
+    sample = None
+    if options.sample:
+        try:
+            sample = changed(Path.cwd(), options.since, str(options.suites))
+        except NoBase as error:
+            if options.since:
+                raise
+            print(f"chaos: one fault a layer only, since git cannot tell what has changed: {error}", file=sys.stderr)
+            sample = Changed("", frozenset(), frozenset(), frozenset())
     return select(faults, names=names, layers=options.layer, without=options.without, sample=sample)
 
 
