@@ -140,7 +140,9 @@ class Reach:
                 "faults of the switch are made on the lab's alone", place=f"bed {self.bed.bed}",
                 remedy="use node.nft, node.link or node.route instead",
             )  # fmt: skip
-        command = [sys.executable, "-m", "lab", "shell", "--bed", str(self.bed.path.resolve()), SWITCH, "--", *argv]
+        # as one word: the lab's own command line has its own meaning of a second --
+        script = ["sh", "-c", shlex.join(argv)]
+        command = [sys.executable, "-m", "lab", "shell", "--bed", str(self.bed.path.resolve()), SWITCH, "--", *script]
         try:
             done = subprocess.run(
                 command, cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
