@@ -100,9 +100,12 @@ def _port(node: str, name: str, gateway: str | None) -> Parts:
     yield f"interface:{own}", [f"link:{node}/eth1"]
     yield f"interface-mtu:{own}", [f"interface:{own}"]
     yield f"interface-address:{own}", [f"interface:{own}"]
-    yield f"address:{own}", [f"interface-address:{own}"]
+    yield f"interface-route:{own}", [f"interface-address:{own}"]
+    yield f"address:{own}", [f"interface-address:{own}", f"interface-route:{own}"]
     ends = dict.fromkeys([own, *([f"{gateway}/{name}"] if gateway else [])])
-    beneath = [f"{kind}:{end}" for end in ends for kind in ("interface", "interface-address", "address")]
+    beneath = [
+        f"{kind}:{end}" for end in ends for kind in ("interface", "interface-address", "interface-route", "address")
+    ]
     yield f"port:{own}", [f"link:{node}/eth1", f"vlan:{name}", *beneath]
     yield f"frame:{own}", [f"port:{own}", *(f"interface-mtu:{end}" for end in ends)]
     yield f"class:{own}", [f"port:{own}"]
@@ -127,11 +130,25 @@ def _workloads(bed: Bed) -> Parts:
     for name, workload in bed.workloads.items():
         yield f"workload:{name}", [_API, f"placement:{name}", *_beneath(bed, workload)]
         yield from _placement(bed, name, workload)
+        if workload.attach:
+            yield from _net1(bed, name, workload.attach)
     for name, attachment in bed.attachments.items():
         nodes = {n for w in bed.workloads.values() if w.attach == name for n in bed.selected(w.on)}
         ports = [p for p in ports_of(bed, attachment.network) if p.removeprefix("port:").partition("/")[0] in nodes]
         under = f"namespace:{attachment.namespace}"
         yield f"attachment:{name}", [f"vlan:{attachment.network}", *ports, *([under] if bed.kubernetes else [])]
+
+
+def _net1(bed: Bed, name: str, attachment: str) -> Parts:
+    """From the ground up: net1 of a workload's pods, what crosses it, how much, in what class."""
+    network = bed.attachments[attachment].network
+    gateway = bed.networks[network].gateway
+    homes = bed.selected(bed.workloads[name].on)
+    nodes = [*homes, *([gateway] if gateway else [])]
+    yield f"net1:{name}", [f"interface:{home}/{network}" for home in homes]
+    yield f"net1-path:{name}", [f"net1:{name}", f"attachment:{attachment}", *(f"port:{n}/{network}" for n in nodes)]
+    yield f"net1-frame:{name}", [f"net1-path:{name}", *(f"frame:{n}/{network}" for n in nodes)]
+    yield f"net1-class:{name}", [f"net1-path:{name}", *(f"class:{n}/{network}" for n in nodes)]
 
 
 def _beneath(bed: Bed, workload: Workload) -> Iterator[str]:

@@ -24,7 +24,7 @@ from lab.workloads.rendering import Manifest, Material, program_images, render
 from lab.workloads.roles import GATE, access
 from lab.workloads.scaling import scalers
 from lab.workloads.secrets import values
-from lab.workloads.settling import wait_settled
+from lab.workloads.settling import replace_outdated, wait_settled
 from plumbline.bed import Bed
 
 __all__ = [
@@ -95,4 +95,6 @@ def realise(bed: Bed, pki: Pki, kubeconfig: Path, deadline: float, progress: Pro
         tell = partial(progress.detail, STEP)
         apply(wanted, client, deadline, tell)
         wait_ready(wanted, client, deadline, tell)
+        if replace_outdated(bed, client):
+            wait_ready(wanted, client, deadline, tell)
         wait_settled(bed, client, deadline, tell)

@@ -93,6 +93,10 @@ class Client:
         assert applied is not None
         return applied
 
+    def delete(self, path: str) -> None:
+        """Remove the object at a path of the API; nothing there is no error."""
+        self._call("DELETE", path, missing_ok=True)
+
     def _call(
         self,
         method: str,

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from lab.errors import LabError
-from lab.workloads.client import ApiError, Client
+from lab.workloads.client import ApiError, Client, list_path
 from plumbline.bed import Bed
 
 POLL = 1.0
+_CERTIFICATE = "cert-manager.io/certificate-name"
 
 
 def wait_settled(bed: Bed, client: Client, deadline: float, progress: Callable[[str], None] = lambda _: None) -> None:
@@ -25,13 +26,45 @@ def wait_settled(bed: Bed, client: Client, deadline: float, progress: Callable[[
         time.sleep(POLL)
 
 
+def replace_outdated(bed: Bed, client: Client) -> list[str]:
+    """Delete pods that may have read their certificate before it was written last; the names of their workloads.
+
+    cert-manager now and then issues a certificate a second time at once, while Reloader is still starting.
+    """
+    secrets = client.by_name("v1", "Secret")
+    issued = Counter(
+        (r["metadata"]["namespace"], r["metadata"].get("annotations", {}).get(_CERTIFICATE))
+        for r in client.items(list_path("cert-manager.io/v1", "CertificateRequest"))
+    )
+    again = {namespace for (namespace, _), count in issued.items() if count > 1}
+    replaced = []
+    for name, workload in bed.workloads.items():
+        certificate = bed.certificates[workload.certificate] if workload.certificate else None
+        if certificate is None or workload.namespace not in again:
+            continue
+        secret = secrets.get((certificate.secret.namespace, certificate.secret.name), {})
+        written = max((f["time"] for f in secret.get("metadata", {}).get("managedFields", [])), default="")
+        for pod in client.items(list_path("v1", "Pod", workload.namespace)):
+            if pod["metadata"]["creationTimestamp"] <= written:
+                client.delete(f"{list_path('v1', 'Pod', workload.namespace)}/{pod['metadata']['name']}")
+                replaced.append(name)
+    return replaced
+
+
 def outstanding(bed: Bed, client: Client) -> Iterator[str]:
     """What has yet to happen in a bed whose pods are all ready."""
     try:
+        yield from _leaving(client)
         yield from _not_renewed(bed, client)
         yield from _not_scraped(bed, client)
     except ApiError as error:
         yield error.what
+
+
+def _leaving(client: Client) -> Iterator[str]:
+    for pod in client.items(list_path("v1", "Pod")):
+        if pod["metadata"].get("deletionTimestamp"):
+            yield f"pod {pod['metadata']['name']} is being replaced"
 
 
 def _not_renewed(bed: Bed, client: Client) -> Iterator[str]:

@@ -134,26 +134,33 @@ class Facts:
             if source in (None, p["source"]) and target in (None, p["target"]) and node in (None, p["node"])
         ]
         if not found:
-            raise self._none_planned(
-                f"{kind} ({purpose}) from {source or node or 'anywhere'} to {target or 'anything'}", source
-            )
+            what = f"{kind} ({purpose}) from {source or node or 'anywhere'} to {target or 'anything'}"
+            raise self._none_planned(what, [end for end in (source, target, node) if end])
         return found
 
-    def _none_planned(self, what: str, source: str | None) -> Unknown:
+    def _none_planned(self, what: str, ends: list[str]) -> Unknown:
         """Why a probe was not made: the API server did not say which pods there are, the node cannot be used, …"""
-        if source in self._bed.workloads:
-            cluster = self.kubernetes
-            pods = cluster.pods(source)
-            if not any(p.phase == "Running" for p in pods):
-                return Unknown(f"{what}: no pod of {source} is running", cause=f"workload:{source}")
+        for name in ends:
+            if name in self._bed.nodes and not self._bed.nodes[name].ssh:
+                return Unknown(f"{what}: nobody can log in to {name}", cause=f"node:{name}")
+            for workload in self._workloads_of(name):
+                if not any(p.phase == "Running" for p in self.kubernetes.pods(workload)):
+                    return Unknown(f"{what}: no pod of {workload} is running", cause=f"workload:{workload}")
+        if ends and ends[0] in self._bed.workloads:
             return Unknown(
-                f"{what}: no pod of {source} runs on a node that can be logged in to", cause=f"workload:{source}"
+                f"{what}: no pod of {ends[0]} runs on a node that can be logged in to", cause=f"workload:{ends[0]}"
             )
-        if source in self._bed.nodes and not self._bed.nodes[source].ssh:
-            return Unknown(f"{what}: nobody can log in to {source}", cause=f"node:{source}")
         if self._bed.kubernetes is not None:
             _ = self.kubernetes  # its own reason, where it is unknown, is a better one
         return Unknown(f"{what}: the bed gives no occasion for such a probe")
+
+    def _workloads_of(self, name: str) -> list[str]:
+        """The workloads whose pods a probe at this end needs: the one of that name, a persona's, those of a node."""
+        if name in self._bed.personas:
+            return [self._bed.personas[name].workload]
+        if name in self._bed.workloads:
+            return [name]
+        return [w for w, spec in self._bed.workloads.items() if spec.on and name in self._bed.selected(spec.on)]
 
     @cached_property
     def _plan(self) -> dict[tuple[str, str], list[dict[str, Any]]]:

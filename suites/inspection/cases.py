@@ -8,17 +8,32 @@ from typing import Literal
 from plumbline.bed import Bed
 from plumbline.bed.model import BadOrigin
 from plumbline.check import Case, Cases
-from plumbline.subjects import Thing, case, flows
+from plumbline.needs import network_of
+from plumbline.subjects import Path, Thing, case, flows
 
 
-def parts(part: str, *, on: Literal["flow", "source"] = "flow") -> Cases:
+def parts(part: str, *, on: Literal["flow", "source", "gateways"] = "flow") -> Cases:
     """One question about each inspected flow: Path, subject flow:SOURCE>TARGET/PART.
 
-    It stands on the flow itself, or, where it is about what must not pass, on who asks and on the firewall's node.
+    It stands on the flow itself, or, where it is about what must not pass, on who asks and on the firewall's node, and,
+    where the firewall must answer, on the way there.
     """
 
+    def beneath(bed: Bed, path: Path, flow: str) -> list[str]:
+        if on == "flow":
+            return [flow]
+        asking = [f"workload:{path.source}", *([f"node:{bed.ngfw.node}"] if bed.ngfw else [])]
+        if on == "source":
+            return asking
+        ends = (path.source, bed.personas[path.target].workload)
+        networks = (network_of(bed, path.source), network_of(bed, path.target))
+        return [
+            *asking,
+            *(f"{kind}:{end}" for kind in ("net1-route", "net1-path") for end in ends),
+            *(f"gateway:{name}" for name in networks),
+        ]
+
     def cases(bed: Bed) -> list[Case]:
-        node = [f"node:{bed.ngfw.node}"] if bed.ngfw else []
         return [
             case(
                 bed,
@@ -26,7 +41,7 @@ def parts(part: str, *, on: Literal["flow", "source"] = "flow") -> Cases:
                 c.value,
                 id=c.id,
                 where=f"flows.{bed.flows.index(c.value.flow)}",
-                also=[c.subject] if on == "flow" else [f"workload:{c.value.source}", *node],
+                also=beneath(bed, c.value, c.subject),
             )
             for c in flows("inspected")(bed)
         ]
@@ -126,7 +141,14 @@ def laundering(bed: Bed) -> list[Case]:
             Laundering(source, kind, origin),
             id=f"{source} {kind}",
             where=f"ngfw.bad_origins.{kind}",
-            also=["ngfw:ngfw", f"workload:{source}", f"bad-origin:{kind}", *_server(bed, origin)],
+            also=[
+                "ngfw:ngfw",
+                f"workload:{source}",
+                f"net1-path:{source}",
+                f"net1-route:{source}",
+                f"bad-origin:{kind}",
+                *_server(bed, origin),
+            ],
         )
         for kind, origin in (bed.ngfw.bad_origins if bed.ngfw else {}).items()
         for source in sources_

@@ -60,7 +60,7 @@ def test_agents_and_personas_are_no_neighbours(flow: Path, facts: Facts, require
     consequence="browsers of {node} use QUIC past inspection, or wait for an answer that never comes",
     source="seed 000, chapter 1; RFC 9114, 3.1",
 )
-@for_each("flow", cases.parts("udp-443", on="source"))
+@for_each("flow", cases.parts("udp-443", on="gateways"))
 def test_quic_meets_the_declared_verdict(flow: Path, bed: Bed, facts: Facts) -> None:
     """UDP/443 of agents is refused, dropped or let through, as declared; the persona itself does speak QUIC."""
     assert bed.ngfw is not None

@@ -80,6 +80,25 @@ def test_the_vlan_interface_has_its_address_and_no_other(port: Port, facts: Fact
 
 
 @check(
+    "network.vlan-route",
+    severity="critical",
+    remedy="on {node}: ip route show; ip link set eth1.VLAN down and up, or ip route add NETWORK dev eth1.VLAN",
+    consequence="{node} sends nothing to {item}, and answers nobody there",
+    source="seed 000, chapter 13",
+)
+@for_each("port", aspect("interface-route", addressed=True))
+def test_the_way_to_the_vlan_is_its_interface(port: Port, facts: Facts, bed: Bed) -> None:
+    """A node that has an address in a VLAN has the route to it, over the VLAN's interface."""
+    network = bed.networks[port.network].cidr
+    ways = [r for r in facts.node(port.node).routes if r.destination == network and r.kind == "unicast"]
+    has = ", ".join(f"via {way.gateway or way.device}" for way in ways) or "none"
+
+    assert {(way.device, way.gateway) for way in ways} == {(port.interface, "")}, found(
+        f"route to {network}: {has}", expected=f"over {port.interface}"
+    )
+
+
+@check(
     "network.no-forwarding",
     severity="major",
     remedy="on {node}: sysctl -w net/ipv4/conf/eth1.VLAN/forwarding=0, and the same in /etc/sysctl.d",

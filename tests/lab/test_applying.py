@@ -20,7 +20,7 @@ from lab.errors import LabError
 from lab.pki import Pki
 from lab.workloads import apply, wait_ready
 from lab.workloads.client import ApiError, Client, list_path, object_path
-from lab.workloads.settling import outstanding, wait_settled
+from lab.workloads.settling import outstanding, replace_outdated, wait_settled
 from plumbline.bed import load
 
 LAB = Path(__file__).parents[2] / "inventories/lab.yaml"
@@ -36,6 +36,7 @@ class Cluster(Client):
         self.order: list[str] = []
         self.appears: dict[str, list[Manifest]] = {}
         self.refuses: dict[str, list[ApiError]] = {}
+        self.deleted: list[str] = []
 
     def get(self, path: str) -> Manifest | None:
         return self.objects.get(path)
@@ -43,6 +44,9 @@ class Cluster(Client):
     def items(self, path: str) -> list[Manifest]:
         kind = path.rpartition("/")[2]
         return [item for place, item in self.objects.items() if place.split("/")[-2] == kind]
+
+    def delete(self, path: str) -> None:
+        self.deleted.append(path)
 
     def apply(self, manifest: Manifest) -> Manifest:
         name = manifest["metadata"]["name"]
@@ -318,3 +322,34 @@ def test_a_bed_that_does_not_settle_is_named(young: Cluster) -> None:
 
     with pytest.raises(LabError, match="29 of 30 targets of caddy"):
         wait_settled(load(LAB), young, time.monotonic())
+
+
+def _persona(cluster: Cluster, *, requests: int, written: str, created: str) -> None:
+    """persona-1 with a certificate that was asked for so often and written then, and a pod of that age."""
+    fields = [{"time": written}]
+    for index in range(requests):
+        marked = {"annotations": {"cert-manager.io/certificate-name": "persona-tls"}}
+        cluster.apply(_in("persona-1", "CertificateRequest", f"r{index}", "cert-manager.io/v1", **marked))
+    cluster.apply(_in("persona-1", "Secret", "persona-tls", managedFields=fields))
+    cluster.apply(_in("persona-1", "Pod", "persona-1-x", creationTimestamp=created))
+
+
+def _in(namespace: str, kind: str, name: str, api: str = "v1", **metadata: Any) -> Manifest:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace, **metadata}}
+
+
+@pytest.mark.parametrize(
+    ("requests", "created", "replaced"),
+    [
+        (2, "2026-01-01T00:00:01Z", ["persona-1"]),
+        (2, "2026-01-01T00:00:03Z", []),
+        (1, "2026-01-01T00:00:01Z", []),
+    ],
+    ids=["older than its certificate", "younger", "issued once"],
+)
+def test_a_pod_that_read_an_earlier_certificate_is_replaced(requests: int, created: str, replaced: list[str]) -> None:
+    cluster = Cluster()
+    _persona(cluster, requests=requests, written="2026-01-01T00:00:02Z", created=created)
+
+    assert replace_outdated(load(LAB), cluster) == replaced
+    assert cluster.deleted == [f"/api/v1/namespaces/persona-1/pods/{name}-x" for name in replaced]
