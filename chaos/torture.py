@@ -21,6 +21,7 @@ from chaos import ledger
 from chaos.call import Call
 from chaos.fault import Fault, find
 from chaos.reach import Reach
+from chaos.session import NoEffect
 from chaos.undo import until
 from plumbline import places
 from plumbline.bed import Bed, load
@@ -151,7 +152,7 @@ def _moments(bed: Bed, fault: Fault) -> tuple[float, float]:
             runner.terminate()
         time.sleep(0.01)
     if runner.returncode != 0:
-        raise RuntimeError(f"{fault.fault} cannot even be injected and undone in peace (exit code {runner.returncode})")
+        raise NoEffect(f"{fault.fault} cannot even be injected and undone in peace (exit code {runner.returncode})")
     return first, time.monotonic() - began - first
 
 

@@ -105,8 +105,9 @@ def bring_back(bed: Bed, reach: Reach, calls: Sequence[Call], limit: float = LIM
                 call.apply(bed, reach)
             except Exception as error:  # whatever it was, the next undo must have its turn
                 failed[index] = f"{type(error).__name__}: {error}"
-            else:
-                seen |= {index} if holds(bed, reach, call) else set()
+            if holds(bed, reach, call):  # what could not be done, and is so, needs no doing
+                seen.add(index)
+                failed.pop(index, None)
         if not failed:
             failed = _look(bed, reach, calls, min(deadline, time.monotonic() + _SETTLES), seen)
         if not failed or time.monotonic() >= deadline:

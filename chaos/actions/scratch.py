@@ -46,6 +46,6 @@ class ScratchFile(Arguments):
         return self._now() == self.text
 
     def _now(self) -> str | None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             return Path(self.path).read_text(encoding="utf-8")
         return None

@@ -55,7 +55,10 @@ class Fails(Arguments):
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         self._perhaps("holds")
-        return self.phase != "effect"
+        done = (
+            Path(self.counter).exists() and len(Path(self.counter).read_text()) > self.times if self.counter else False
+        )
+        return self.phase != "effect" and (self.phase != "apply" or done)
 
     def _perhaps(self, phase: str) -> None:
         if phase != self.phase or self.undo:

@@ -117,6 +117,15 @@ def test_an_undo_that_fails_at_first_is_tried_again(scratch: Scratch) -> None:
     assert_restored(scratch)
 
 
+def test_what_cannot_be_undone_because_it_never_got_in_is_no_trouble(scratch: Scratch) -> None:
+    entry = scratch.entry({"scratch.file": {"path": str(scratch.file("one") / "below"), "text": None}})
+    with Reach(scratch.bed()) as reach:
+        left = undoing.undo(scratch.bed(), reach, entry, 0.1)
+
+    assert left == []
+    assert_restored(scratch)
+
+
 def test_undoing_twice_changes_nothing(scratch: Scratch) -> None:
     entry = scratch.entry(scratch.change("one", "as it was"), scratch.change("new", None))
     with Reach(scratch.bed()) as reach:
