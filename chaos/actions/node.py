@@ -83,6 +83,7 @@ class NodeRestart(OnNode, Commanded):
     """Units of a node started again; afterwards systemd counts none of their restarts."""
 
     verb: ClassVar[str] = "restart"
+    always: ClassVar[bool] = True
     units: tuple[str, ...] = Field(min_length=1)
 
     def commands(self, bed: Bed, place: Place) -> Commands:

@@ -95,6 +95,8 @@ class Commanded(Arguments):
 
     kind: ClassVar[str]
     verb: ClassVar[str]
+    always: ClassVar[bool] = False
+    """Whether it is done again where it is already so: else nothing is touched, which may not even be allowed."""
 
     def places(self, bed: Bed, reach: Reach) -> list[Place]:
         raise NotImplementedError
@@ -134,7 +136,7 @@ class Commanded(Arguments):
         for place in self.places(bed, reach):
             if self._guarding(bed) and not self.is_so(bed, place):
                 self._set_guard(bed, place)
-            for argv in self.commands(bed, place):
+            for argv in self.commands(bed, place) if self.always or not self.is_so(bed, place) else ():
                 done = place.ask(argv)
                 if done.code == NO_SUCH_POD and place.uid:
                     break
