@@ -201,7 +201,7 @@ def slots(bed: Bed) -> list[Case]:
                 f"persona:{name}",
                 f"workload:{cloned.workload}",
                 f"provider:{cloned.workload}",
-                *([f"flow:{flow.from_}>{name}"] if flow else []),
+                *([f"flow:{flow.from_}>{name}", f"flow:{flow.from_}>{name}/page"] if flow else []),
             ],
         )
         for name, persona in found.items()
