@@ -6,7 +6,9 @@ second time says so (`attempts`), so that a report can tell it from one that cam
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from plumbline.collect.planned import Planned
 from plumbline.facts.source import Source
@@ -31,3 +33,15 @@ def mended(first: Source, second: Source) -> Source:
     later = {identity: {**answer, "attempts": 2} for identity, answer in second.facts.get("probes", {}).items()}
     probes = {**first.facts.get("probes", {}), **later}
     return replace(first, seconds=first.seconds + second.seconds, facts={**first.facts, "probes": probes})
+
+
+def notes(out: Path) -> tuple[str, ...]:
+    """For each node of a run's facts whose probes were answered the second time only: how many, as a sentence."""
+    told = []
+    for file in sorted(out.glob("probes/*.json")):
+        with suppress(OSError, ValueError):
+            answers = Source.read(file).facts.get("probes", {}).values()
+            late = sum(answer.get("attempts") == 2 and answer.get("outcome") != _TIMEOUT for answer in answers)
+            if late:
+                told.append(f"{file.stem}: {late} of {len(answers)} probes were answered only when asked a second time")
+    return tuple(told)

@@ -30,6 +30,7 @@ def document(run: Run) -> dict[str, Any]:
         "started": run.started,
         "seconds": run.seconds,
         "counts": count(run.results).as_dict(),
+        "notes": list(run.notes),
         "layers": {name: counts.as_dict() for name, counts in layers(run.results).items()},
         "findings": [_finding(finding) for finding in fold(run.results)],
         "checks": [_check(result, cause.get(result.nodeid, "")) for result in run.results],

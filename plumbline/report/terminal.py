@@ -37,6 +37,8 @@ def print_run(run: Run, out: TextIO, *, colour: bool, width: int) -> None:
         )
     console.print()
     console.print(table)
+    for note in run.notes:
+        console.print(Text(f"note: {note}", "dim"))
     findings = fold(run.results)
     for number, finding in enumerate(findings[:SHOWN_FINDINGS], start=1):
         console.print()

@@ -1,6 +1,8 @@
 """What is slow once is asked again."""
 
-from plumbline.collect.again import mended, slow
+from pathlib import Path
+
+from plumbline.collect.again import mended, notes, slow
 from plumbline.collect.planned import Planned
 from plumbline.facts.source import Source
 
@@ -32,3 +34,16 @@ def test_a_second_asking_that_fails_loses_nothing() -> None:
     first = answers(**{PAGE.id: "timeout"})
 
     assert mended(first, Source("timeout", "the node did not answer")) is first
+
+
+def test_an_answer_that_came_late_is_noted_and_silence_is_not(tmp_path: Path) -> None:
+    source = mended(answers(a="timeout", b="timeout", c="ok"), answers(a="ok", b="timeout"))
+    source.write(tmp_path / "probes/ucs-2.json")
+
+    assert notes(tmp_path) == ("ucs-2: 1 of 3 probes were answered only when asked a second time",)
+
+
+def test_a_bed_that_answers_at_once_is_not_worth_a_note(tmp_path: Path) -> None:
+    answers(a="ok").write(tmp_path / "probes/ucs-2.json")
+
+    assert notes(tmp_path) == ()
