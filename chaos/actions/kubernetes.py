@@ -208,18 +208,22 @@ class Renew(Arguments):
 
 
 def _settled(bed: Bed, reach: Reach, workload: str) -> bool:
-    """Whether the controller has all the pods that it wants, each of the present template and ready."""
+    """Whether the controller has all the pods that it wants, each of the present template and ready.
+
+    The pods themselves are counted too: a controller tells of one that is being deleted for a moment yet.
+    """
     declared = bed.workloads[workload]
     now = reach.get(path_of(declared.kind, workload, declared.namespace))
     if now is None or now["status"].get("observedGeneration", 0) < now["metadata"]["generation"]:
         return False
-    status = now["status"]
+    status, pods = now["status"], reach.pods(workload)
     if declared.kind == "DaemonSet":
         wanted = status.get("desiredNumberScheduled", 0)
-        return bool(wanted == status.get("numberReady", 0) == status.get("updatedNumberScheduled", 0))
-    wanted = now["spec"].get("replicas", 1)
-    updated = status.get("updatedReplicas", 0)
-    return bool(wanted == status.get("readyReplicas", 0) == updated == status.get("replicas", 0))
+        told = {status.get("numberReady", 0), status.get("updatedNumberScheduled", 0)}
+    else:
+        wanted = now["spec"].get("replicas", 1)
+        told = {status.get(key, 0) for key in ("readyReplicas", "updatedReplicas", "replicas")}
+    return told == {wanted} and len(pods) == wanted and all(pod.ready for pod in pods)
 
 
 class _Look(Arguments):
