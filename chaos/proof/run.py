@@ -14,7 +14,7 @@ from typing import Protocol
 
 from chaos.fault import Fault
 from chaos.proof import rows
-from chaos.proof.gate import LIMIT, look
+from chaos.proof.gate import LIMIT, NoGate, look
 from chaos.proof.judge import alarms, applicable, roots_of
 from chaos.proof.model import HEALTHY_RUNS, Healthy, Proof, Row
 from chaos.proof.report import rank
@@ -152,7 +152,10 @@ def _look_healthy(plan: Plan, state: _State, told: Told, after: str, *, whole: b
 def _look_once(plan: Plan, state: _State, told: Told, after: str, *, whole: bool) -> Healthy:
     told.look(f"no fault in{f', after {after}' if after else ''}")
     suites = [plan.suites if whole else plan.suites / BEDLESS]
-    looked = look(Path(plan.bed.path), suites, plan.folder / "healthy", {}, workers=plan.workers, limit=plan.limit)
+    try:
+        looked = look(Path(plan.bed.path), suites, plan.folder / "healthy", {}, workers=plan.workers, limit=plan.limit)
+    except NoGate as error:
+        raise Unhealthy(str(error)) from None
     run = Healthy(
         after=after,
         verdict=looked.report["verdict"],
