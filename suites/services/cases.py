@@ -150,9 +150,11 @@ def jobs(bed: Bed) -> list[Case]:
     declared = bed.services.prometheus
     if declared is None:
         return []
-    pods = [f"workload:{name}" for name in bed.workloads]
+    beneath = ["service:prometheus", *(f"workload:{name}" for name in bed.workloads)]
+    if bed.ngfw and bed.ngfw.snmp:  # whose figures an exporter passes on
+        beneath.append(f"snmp:{bed.ngfw.node}")
     return [
-        case(bed, f"job:{name}", Job(name, n), where="services.prometheus.targets", also=["service:prometheus", *pods])
+        case(bed, f"job:{name}", Job(name, n), where="services.prometheus.targets", also=beneath)
         for name, n in declared.targets.items()
     ]
 
