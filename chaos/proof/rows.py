@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaos.actions.inventory import copy_of
 from chaos.call import ActionFailed
 from chaos.fault import Fault
 from chaos.proof import copy
@@ -55,7 +56,7 @@ def on_the_bed(plan: Plan, fault: Fault) -> Row:
                 fault,
                 injected.since,
                 lambda folder: look(
-                    Path(plan.bed.path),
+                    next((file for file in (copy_of(plan.bed),) if file.exists()), Path(plan.bed.path)),
                     [plan.suites],
                     folder,
                     injected.environment,
