@@ -79,7 +79,7 @@ def command(bed: Bed, name: str, file: Path, only_write: bool) -> int:
     if only_write:
         print(json.dumps(experiment, indent=1))
         return 0
-    logging.getLogger("logzero_default").setLevel(logging.ERROR)
+    logging.getLogger("chaostoolkit").setLevel(logging.ERROR)
     journal = run(experiment)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(journal, indent=1, default=str), encoding="utf-8")
