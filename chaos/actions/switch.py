@@ -150,6 +150,7 @@ class Stranger(Arguments):
     def apply(self, bed: Bed, reach: Reach) -> None:
         if not self.present:
             reach.switch("ovs-vsctl", "--timeout=20", "--if-exists", "del-port", SWITCH, self._port)
+            self._claim_back(bed, reach)
             return
         vlan = bed.networks[self.network].vlan
         tag = [f"tag={vlan}", "--", "set", "Interface", self._port, "type=internal"]
@@ -157,6 +158,18 @@ class Stranger(Arguments):
         # A single address: it must not come to be the switch's way to the network.
         reach.switch("ip", "address", "replace", f"{filled(bed, self.address)}/32", "dev", self._port)
         reach.switch("ip", "link", "set", "dev", self._port, "up")
+
+    def _claim_back(self, bed: Bed, reach: Reach) -> None:
+        """Whoever the address belongs to says so: else its neighbours send to the stranger for a minute more."""
+        address = filled(bed, self.address)
+        network = bed.networks[self.network]
+        for node, own in network.addresses.items():
+            if str(own) == address and bed.nodes[node].ssh:
+                reach.ask(node, ["arping", "-U", "-c", "2", "-I", f"eth1.{network.vlan}", address])
+        for persona in bed.personas.values():
+            if str(persona.address) == address:
+                for pod in reach.pods(persona.workload):
+                    reach.ask_pod(pod.node, pod.uid, ["arping", "-U", "-c", "2", "-I", "net1", address])
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         said = reach.switch("ip", "-j", "address", "show")
