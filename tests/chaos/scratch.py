@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chaos import ledger
+from chaos.__main__ import main
 from chaos.call import Arguments, Call, action
 from chaos.fault import Fault, load
 from chaos.ledger import Entry
@@ -121,10 +123,11 @@ class Scratch:
         return places.leftovers(self.name)
 
     def chaos(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `python -m chaos` to its end."""
-        with self.started(*words) as process:
-            out, err = process.communicate(timeout=LIMIT)
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+        """What `python -m chaos` says and ends with, in this process: it is quicker."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main([*words, "--bed", str(self.folder / "bed.yaml")])
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
     @contextmanager
     def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
