@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from chaos import lease, ledger
-from chaos.call import Call, CallError
+from chaos.call import ActionFailed, Call, CallError
 from chaos.fault import Fault
 from chaos.ledger import Entry
 from chaos.reach import Reach
@@ -134,7 +134,8 @@ def _inject(here: _Session, injected: Injected, seconds: float) -> None:
     """Step by step: see how to undo it, have that on disk, then make it. Then see that all of it is in."""
     seen: set[int] = set()
     for number, step in enumerate(here.fault.inject):
-        here.calls = [*step.reverse(here.bed, here.reach), *here.calls]
+        with _told_by(step):
+            here.calls = [*step.reverse(here.bed, here.reach), *here.calls]
         _write(here, first=number == 0)
         if number == 0:
             here.watchdog.await_ready()
@@ -142,7 +143,8 @@ def _inject(here: _Session, injected: Injected, seconds: float) -> None:
             injected.since = time.monotonic()
         if not here.watchdog.alive():
             raise NoEffect("the watchdog is gone; nothing more was injected")
-        step.apply(here.bed, here.reach)
+        with _told_by(step):
+            step.apply(here.bed, here.reach)
         seen |= {number} if holds(here.bed, here.reach, step) else set()
     wanted = [*here.fault.inject, *here.fault.effect]
     if left := until(here.bed, here.reach, wanted, min(EFFECT_LIMIT, seconds / 2), seen):
@@ -151,6 +153,17 @@ def _inject(here: _Session, injected: Injected, seconds: float) -> None:
         left := until(here.bed, here.reach, wait.holds, min(wait.limit.total_seconds(), seconds))
     ):
         raise NoEffect(f"what {here.fault.fault} was to bring about did not come in time: {_said(left)}")
+
+
+@contextmanager
+def _told_by(step: Call) -> Iterator[None]:
+    """Whatever an action raises, it is told as its failure."""
+    try:
+        yield
+    except ActionFailed:
+        raise
+    except Exception as error:
+        raise ActionFailed(f"{type(error).__name__}: {error}", place=str(step)) from error
 
 
 def _write(here: _Session, first: bool) -> None:

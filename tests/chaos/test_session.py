@@ -13,6 +13,7 @@ import pytest
 from chaos import ledger
 from chaos import session as sessions
 from chaos import undo as undoing
+from chaos.call import ActionFailed
 from chaos.reach import Reach
 from chaos.session import Expired, NoEffect, NotAllowed, NotSettled, session
 from chaos.undo import StillIn
@@ -75,7 +76,7 @@ def test_an_exception_while_it_is_put_in_takes_all_of_it_out(
     monkeypatch.setattr(sessions, "EFFECT_LIMIT", 0.1)
     fault = scratch.fault(scratch.change("one"), fails(phase), scratch.change("two"))
 
-    with pytest.raises((RuntimeError, NoEffect)), session(scratch.bed(), fault):
+    with pytest.raises((ActionFailed, NoEffect)), session(scratch.bed(), fault):
         pytest.fail("the block must not run")
 
     assert_restored(scratch)
