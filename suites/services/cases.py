@@ -234,7 +234,7 @@ def outside(bed: Bed) -> list[Case]:
             f"outside:{address}",
             Thing(str(address), spec),
             where=f"attachments.{attach}.routes",
-            also=[f"provider:{cloned.workload}", f"workload:{cloned.workload}"],
+            also=[f"provider:{cloned.workload}", f"net1-host:{cloned.workload}", f"workload:{cloned.workload}"],
         )
         for address in routes
     ]
@@ -246,7 +246,7 @@ def _cloner(bed: Bed, kind: str, *also: str) -> list[Case]:
         return []
     spec = bed.workloads[cloned.workload]
     network = bed.attachments[spec.attach or ""].network
-    under = [f"workload:{cloned.workload}", f"gateway:{network}", *also]
+    under = [f"workload:{cloned.workload}", f"net1-path:{cloned.workload}", f"gateway:{network}", *also]
     return [case(bed, f"{kind}:{cloned.workload}", Thing(cloned.workload, spec), where="services.cloned", also=under)]
 
 
