@@ -6,6 +6,7 @@ Everything has a time limit, and nothing secret is ever an argument of a program
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ LIMIT = 15.0
 NO_SUCH_POD = 44
 """Exit code of a command that was meant for a pod that is not on that node (any more)."""
 _API_LIMIT = 10.0
+_FOLDER = "plumbline-reach-"
 _MOST_SAID = 1 << 16
 _ROOT = Path(__file__).resolve().parent.parent
 _MERGE = "application/merge-patch+json"
@@ -76,7 +78,7 @@ class Reach:
         self.bed = bed
         self.access = access or Access.of(bed)
         self._admin = admin
-        self._folder = Path(tempfile.mkdtemp(prefix="plumbline-"))
+        self._folder = _own_folder()
         self._lock = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
 
@@ -268,6 +270,15 @@ class Reach:
             return self.access.kubeconfig
         told = json.loads((places.runtime(self.bed.bed) / "access.json").read_text(encoding="utf-8"))
         return Path(told["admin_kubeconfig"])
+
+
+def _own_folder() -> Path:
+    """A folder for connections, of this process alone; those of processes that were killed are removed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        pid = old.name.removeprefix(_FOLDER).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
 
 
 def _pod(item: dict[str, Any]) -> tuple[Pod, str]:
