@@ -91,7 +91,7 @@ def accesses(bed: Bed) -> list[Case]:
             Access(name, node, w),
             id=f"{name} from {node}",
             where=f"workloads.{name}.port",
-            also=[f"listening:{name}", f"workload:{name}", f"kubelet:{node}"],
+            also=[f"listening:{name}", f"workload:{name}", f"kubelet:{node}", f"overlay:{node}"],
         )
         for name, w in _served(bed).items()
         for node in bed.kubernetes_nodes
@@ -131,7 +131,13 @@ def node_resolvers(bed: Bed) -> list[Case]:
     if bed.services.dns is None:
         return []
     return [
-        case(bed, f"names-on:{node}", node, where="services.dns", also=[f"kubelet:{node}", "service:dns"])
+        case(
+            bed,
+            f"names-on:{node}",
+            node,
+            where="services.dns",
+            also=[f"kubelet:{node}", f"overlay:{node}", "service:dns"],
+        )
         for node in bed.kubernetes_nodes
     ]
 
