@@ -69,7 +69,8 @@ uid=$(printf %s "$1" | sed 's/-/[-_]/g')
 pid=$(grep -lE "pod$uid" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3 | sort -n | head -1)
 [ -n "$pid" ] || exit 44
 in="nsenter --target $pid --net --"
-mac=$($in cat /sys/class/net/net1/address); mtu=$($in cat /sys/class/net/net1/mtu)
+mac=$($in ip -o link show dev net1 | sed 's/.*link.ether \([^ ]*\).*/\1/')
+mtu=$($in ip -o link show dev net1 | sed 's/.* mtu \([0-9]*\).*/\1/')
 addresses=$($in ip -o -4 address show dev net1 | awk '{print $4}')
 routes=$($in ip route show dev net1 | grep -v 'proto kernel')
 $in ip link delete net1
