@@ -24,6 +24,12 @@ up: install  ## bring the lab up
 down: install  ## take the lab down and leave nothing behind
 	$(RUN) -m lab down --bed $(BED)
 
+torture: install  ## kill runners of faults at random moments, and see that all is undone
+	$(RUN) -m chaos torture --times 50
+
+prove: install  ## break the bed in every way it knows, and tell which checks turn red and which never do
+	$(RUN) -m chaos prove --bed $(BED)
+
 bench: install  ## measure speed and memory, each with minimum, median and maximum
 	$(RUN) -m lab.bench --bed $(BED)
 
@@ -33,11 +39,12 @@ lint: install  ## ruff and mypy
 docs: install  ## write docs/checks.md and the JSON schemas anew
 	$(RUN) -m plumbline.bed schema > inventories/bed.schema.json
 	$(RUN) -m plumbline.catalogue
+	$(RUN) -m chaos.proof.report
 
 lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) -o requirements/gate.txt
 	$(UV) --extra lab -o requirements/lab.txt
-	$(UV) --extra lab --extra dev -o requirements/dev.txt
+	$(UV) --extra lab --extra chaos --extra dev -o requirements/dev.txt
 	$(UV) --all-extras -o requirements/all.txt
 
 install: $(VENV)/.installed  ## the Debian packages and the Python environment
@@ -53,4 +60,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
 
-.PHONY: help gate test up down bench lint docs lock install
+.PHONY: help gate test up down torture prove bench lint docs lock install

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from lab.progress import Progress
 from lab.status import status
 from plumbline.bed import Bed
 from plumbline.hold import Held, hold
+from plumbline.places import ledger
 
 BOOT_LIMIT = 60.0
 READY_LIMIT = 180.0
@@ -100,6 +102,8 @@ def _realise(bed: Bed, progress: Progress) -> None:
     values = workloads.values(bed, run_dir(bed.bed))
     with progress.step("nodes", estimate=6):
         kernel.raise_shared(bed, run_dir(bed.bed))
+        if not netns.path(bed.bed, topology.RUNNER).exists():
+            shutil.rmtree(ledger(bed.bed), ignore_errors=True)  # a lab that is gone has no fault in it
         netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
         _boot(bed, _machines(bed, pki, values, binaries, store), base)
     access = _access(bed, pki)

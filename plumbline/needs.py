@@ -146,6 +146,7 @@ def _net1(bed: Bed, name: str, attachment: str) -> Parts:
     homes = bed.selected(bed.workloads[name].on)
     nodes = [*homes, *([gateway] if gateway else [])]
     yield f"net1:{name}", [f"interface:{home}/{network}" for home in homes]
+    yield f"net1-route:{name}", [f"net1:{name}"]  # an interface that is down has no routes
     yield f"net1-path:{name}", [f"net1:{name}", f"attachment:{attachment}", *(f"port:{n}/{network}" for n in nodes)]
     yield f"net1-frame:{name}", [f"net1-path:{name}", *(f"frame:{n}/{network}" for n in nodes)]
     yield f"net1-class:{name}", [f"net1-path:{name}", *(f"class:{n}/{network}" for n in nodes)]
@@ -233,7 +234,9 @@ def _data_plane(bed: Bed) -> Parts:
     for name, persona in bed.personas.items():
         certificate = bed.workloads[persona.workload].certificate
         served = [f"certificate:{certificate}", f"certificate:{certificate}/wire"] if certificate else []
-        yield f"persona:{name}", [f"workload:{persona.workload}", *served]
+        net1 = [f"net1:{persona.workload}"] if bed.workloads[persona.workload].attach else []
+        yield f"persona:{name}", [f"workload:{persona.workload}", *net1, *served]
+        yield f"persona-address:{name}", net1
     if bed.ngfw:
         yield "ngfw:ngfw", [f"node:{bed.ngfw.node}"]
     for flow in bed.flows:

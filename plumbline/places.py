@@ -1,4 +1,4 @@
-"""Where a run keeps what must not outlive the machine's uptime."""
+"""Where a run keeps what ends with the machine's uptime, and the ledger of faults, which must not."""
 
 from __future__ import annotations
 
@@ -17,6 +17,24 @@ def runtime(bed: str) -> Path:
 def hold_file(bed: str) -> Path:
     """The file that whoever uses the bed locks; it is beside the runtime folder, which comes and goes with the lab."""
     return _root() / f"{bed}.hold"
+
+
+def ledger(bed: str) -> Path:
+    """The folder of the faults that are in a bed, not made here; on a disk, since it must outlive a restart.
+
+    /var/lib/plumbline/<bed>/ledger, or below $PLUMBLINE_STATE; the user's own if not root.
+    """
+    if chosen := os.environ.get("PLUMBLINE_STATE"):
+        return Path(chosen, bed, "ledger")
+    if os.geteuid() == 0:
+        return Path("/var/lib/plumbline", bed, "ledger")
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home, "plumbline", bed, "ledger")
+
+
+def leftovers(bed: str) -> list[Path]:
+    """The entries of the ledger: a file for each fault that is in the bed, or may be."""
+    return sorted(ledger(bed).glob("*.json"))
 
 
 def new_run(bed: str) -> Path:

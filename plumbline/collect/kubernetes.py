@@ -90,6 +90,22 @@ def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b""
     return Source("ok", None, time.monotonic() - started, facts)
 
 
+def object_at(access: Access, path: str) -> Any:
+    """One object; None where there is none, or where nobody can tell: that is for the checks to say."""
+    from urllib3.exceptions import HTTPError
+
+    try:
+        get, client = _client(access)
+    except Exception:  # what a kubeconfig is wrong in is told by `collect`
+        return None
+    try:
+        return get(path)
+    except (_Refused, HTTPError, ValueError):
+        return None
+    finally:
+        client.rest_client.pool_manager.clear()
+
+
 def _client(access: Access) -> tuple[Get, Any]:
     from kubernetes import client, config
 

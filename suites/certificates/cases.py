@@ -67,15 +67,20 @@ def authorities(part: str) -> Cases:
 def control_planes(bed: Bed) -> list[Case]:
     """The API server as each member of the cluster sees it: the node's name, subject kubernetes:api/NODE."""
     return [
-        case(bed, f"kubernetes:api/{name}", name, id=name, where="kubernetes.api", also=["kubernetes:api"])
+        case(bed, f"kubernetes:api/{name}", name, id=name, where="kubernetes.api", also=_asked_by(name))
         for name in (bed.kubernetes_nodes if bed.kubernetes else ())
     ]
+
+
+def _asked_by(node: str) -> list[str]:
+    """What a look at the API server from a node stands on."""
+    return ["kubernetes:api", f"api-client:{node}"]
 
 
 def control_plane_names(bed: Bed) -> list[Case]:
     """The same, as the pods of that node ask for it: the node's name, subject kubernetes:names/NODE."""
     return [
-        case(bed, f"kubernetes:names/{c.value}", c.value, id=c.id, where="kubernetes.services", also=["kubernetes:api"])
+        case(bed, f"kubernetes:names/{c.value}", c.value, id=c.id, where="kubernetes.services", also=_asked_by(c.id))
         for c in control_planes(bed)
     ]
 

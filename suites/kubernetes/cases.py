@@ -125,6 +125,23 @@ def api_clients(bed: Bed) -> list[Case]:
     ]
 
 
+def api_paths(bed: Bed) -> list[Case]:
+    """The same, as where its questions leave from: Trait."""
+    return _of_clients(bed, "api-path")
+
+
+def api_nameless(bed: Bed) -> list[Case]:
+    """The same, as somebody without a name: Trait."""
+    return _of_clients(bed, "api-nameless")
+
+
+def _of_clients(bed: Bed, kind: str) -> list[Case]:
+    return [
+        case(bed, f"{kind}:{c.value.node}", c.value, where="kubernetes.api", also=[c.subject, *c.needs])
+        for c in api_clients(bed)
+    ]
+
+
 def kubelet_ports(bed: Bed) -> list[Case]:
     """The port of each node's kubelet: Trait."""
     return traits(bed, "kubelet-port")

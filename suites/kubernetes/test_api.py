@@ -115,7 +115,7 @@ def test_each_node_reaches_the_api_server(client: Trait, facts: Facts) -> None:
     consequence="the cluster's own traffic goes through the firewall that is measured",
     source="seed 000, OOBI isolation requirement",
 )
-@for_each("client", cases.api_clients)
+@for_each("client", cases.api_paths)
 def test_each_node_asks_the_api_server_from_its_management_address(client: Trait, facts: Facts) -> None:
     """Connections to the API server leave from the node's OOBI address."""
     local = facts.probe(Tcp, "api", source=client.node).facts.get("local")
@@ -131,7 +131,7 @@ def test_each_node_asks_the_api_server_from_its_management_address(client: Trait
     consequence="whoever reaches management reads every secret of the bed",
     source="seed 000, chapter 5",
 )
-@for_each("client", cases.api_clients)
+@for_each("client", cases.api_nameless)
 def test_nobody_reads_secrets_without_a_name(client: Trait, facts: Facts) -> None:
     """A request for secrets without credentials is refused with 401 or 403."""
     answer = facts.probe(Tls, "api-anonymous", source=client.node)

@@ -108,7 +108,7 @@ def overlay_pairs(kind: str) -> Cases:
     def cases(bed: Bed) -> Iterator[Case]:
         members = [n for n, node in bed.kubernetes_nodes.items() if node.ssh]
         for source, target in permutations(members, 2):
-            also = [f"{what}:{n}" for n in (source, target) for what in ("kubelet", "oobi")]
+            also = [f"{what}:{n}" for n in (source, target) for what in ("kubelet", "oobi", "overlay")]
             also.append(f"oobi-path:{source}>{target}")
             if kind != "overlay":
                 also.append(f"overlay:{source}>{target}")

@@ -91,7 +91,7 @@ def accesses(bed: Bed) -> list[Case]:
             Access(name, node, w),
             id=f"{name} from {node}",
             where=f"workloads.{name}.port",
-            also=[f"listening:{name}", f"workload:{name}", f"kubelet:{node}"],
+            also=[f"listening:{name}", f"workload:{name}", f"kubelet:{node}", f"overlay:{node}"],
         )
         for name, w in _served(bed).items()
         for node in bed.kubernetes_nodes
@@ -131,7 +131,13 @@ def node_resolvers(bed: Bed) -> list[Case]:
     if bed.services.dns is None:
         return []
     return [
-        case(bed, f"names-on:{node}", node, where="services.dns", also=[f"kubelet:{node}", "service:dns"])
+        case(
+            bed,
+            f"names-on:{node}",
+            node,
+            where="services.dns",
+            also=[f"kubelet:{node}", f"overlay:{node}", "service:dns"],
+        )
         for node in bed.kubernetes_nodes
     ]
 
@@ -150,9 +156,11 @@ def jobs(bed: Bed) -> list[Case]:
     declared = bed.services.prometheus
     if declared is None:
         return []
-    pods = [f"workload:{name}" for name in bed.workloads]
+    beneath = ["service:prometheus", *(f"workload:{name}" for name in bed.workloads)]
+    if bed.ngfw and bed.ngfw.snmp:  # whose figures an exporter passes on
+        beneath.append(f"snmp:{bed.ngfw.node}")
     return [
-        case(bed, f"job:{name}", Job(name, n), where="services.prometheus.targets", also=["service:prometheus", *pods])
+        case(bed, f"job:{name}", Job(name, n), where="services.prometheus.targets", also=beneath)
         for name, n in declared.targets.items()
     ]
 
@@ -201,7 +209,7 @@ def slots(bed: Bed) -> list[Case]:
                 f"persona:{name}",
                 f"workload:{cloned.workload}",
                 f"provider:{cloned.workload}",
-                *([f"flow:{flow.from_}>{name}"] if flow else []),
+                *([f"flow:{flow.from_}>{name}", f"flow:{flow.from_}>{name}/page"] if flow else []),
             ],
         )
         for name, persona in found.items()
@@ -232,7 +240,7 @@ def outside(bed: Bed) -> list[Case]:
             f"outside:{address}",
             Thing(str(address), spec),
             where=f"attachments.{attach}.routes",
-            also=[f"provider:{cloned.workload}", f"workload:{cloned.workload}"],
+            also=[f"provider:{cloned.workload}", f"net1-host:{cloned.workload}", f"workload:{cloned.workload}"],
         )
         for address in routes
     ]
@@ -244,7 +252,7 @@ def _cloner(bed: Bed, kind: str, *also: str) -> list[Case]:
         return []
     spec = bed.workloads[cloned.workload]
     network = bed.attachments[spec.attach or ""].network
-    under = [f"workload:{cloned.workload}", f"gateway:{network}", *also]
+    under = [f"workload:{cloned.workload}", f"net1-path:{cloned.workload}", f"gateway:{network}", *also]
     return [case(bed, f"{kind}:{cloned.workload}", Thing(cloned.workload, spec), where="services.cloned", also=under)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plumbline.bed.model import Workload
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
+from plumbline.facts.age import just_ready
 from plumbline.subjects import Thing
 from suites.services import cases
 
@@ -55,6 +56,8 @@ def test_each_persona_is_scraped(workload: Thing[Workload], facts: Facts) -> Non
     by_address = {t.instance.rpartition(":")[0]: t for t in facts.scrape_targets}
     for pod in facts.kubernetes.pods(workload.name):
         target = by_address.get(pod.address)
+        if target is None and just_ready((pod,)):
+            continue
 
         assert target is not None, found(f"no target at {pod.address}", expected="one that is up")
         assert target.up or not target.asked, found(f"{target.instance}: {target.error}", expected="up")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from plumbline.hold import hold
-from plumbline.places import runtime
+from plumbline.places import ledger
+from tests.collect.api import api
 from tests.gate.tiny import Ended, Tiny
 
 PASSES = "@check('host.it', **ABOUT)\ndef test_it(): pass\n"
@@ -133,17 +136,15 @@ def test_11_when_a_fault_is_still_in(tiny: Tiny) -> None:
     tiny.suite(PASSES, layer="host")
     tiny.write("chaos/__init__.py", "")
     tiny.write("chaos/__main__.py", "raise SystemExit('the switch does not answer')")
-    fault = runtime(tiny.name) / "ledger" / "vlan-30-small-frames.json"
+    fault = ledger(tiny.name) / "20261121T120000-abcdef.json"
     fault.parent.mkdir(parents=True)
     fault.touch()
 
     run = tiny.run("suites")
-    fault.unlink()
-    fault.parent.rmdir()
-    fault.parent.parent.rmdir()
+    shutil.rmtree(fault.parent.parent)
 
-    assert_aborted(run, 11, "leftover-faults", "python -m chaos undo")
-    assert "vlan-30-small-frames: the switch does not answer" in run.report["checks"][0]["found"]
+    assert_aborted(run, 11, "leftover-faults", "python -m chaos ledger undo")
+    assert "20261121T120000-abcdef: the switch does not answer" in run.report["checks"][0]["found"]
 
 
 def test_12_when_another_run_holds_the_bed_alone(tiny: Tiny) -> None:
@@ -191,3 +192,25 @@ def _wait_for(file: Path, limit: float = 20.0) -> None:
     while not file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("minutes", "code", "check"), [(5, 12, "bed-held"), (-5, 11, "leftover-faults")])
+def test_faults_of_another_machine_end_it_before_the_first_check(
+    tiny: Tiny, minutes: int, code: int, check: str
+) -> None:
+    tiny.bed(
+        "kubernetes: {version: '1', api: 'https://localhost', pods: 10.42.0.0/16, services: 10.43.0.0/16, dns: 10.43.0.10}\naccess: {kubeconfig: kubeconfig}"
+    )
+    tiny.suite(PASSES, layer="host")
+    renewed = datetime.now(UTC) + timedelta(minutes=minutes)
+    spec = {"holderIdentity": "elsewhere/0123/20261121T120000-abcdef", "renewTime": renewed.isoformat()}
+    lease = {"spec": spec | {"leaseDurationSeconds": 60}}
+
+    with api(tiny.folder, {f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/plumbline-{tiny.name}": lease}):
+        run = tiny.run("suites", "--hold-timeout", "0.2")
+
+    assert run.code == code, run.out
+    [said] = [one for one in run.report["checks"] if one["layer"] == "gate"]
+    assert said["id"] == f"gate.{check}"
+    assert "elsewhere" in said["found"]
+    assert run.check("it")["outcome"] == "unknown"

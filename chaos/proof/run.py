@@ -1,0 +1,203 @@
+"""The matrix: fault after fault, and after each group a look at the bed with no fault in."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from chaos.fault import Fault
+from chaos.proof import rows
+from chaos.proof.gate import LIMIT, NoGate, look
+from chaos.proof.judge import alarms, applicable, roots_of
+from chaos.proof.model import HEALTHY_RUNS, Healthy, Proof, Row
+from chaos.proof.report import rank
+from plumbline.bed import Bed
+
+BEDLESS = "inventory"
+_AGAIN = 20.0
+_ATTEMPTS = 3
+_GUESS = {True: 4.0, False: 22.0}
+
+
+class Unhealthy(Exception):
+    """The bed is not go although no fault is in, so that nothing can be proved on it."""
+
+
+class Stop(Exception):
+    """A fault could not be undone: nothing that is measured after it would be true. Exit code 11."""
+
+    exit_code = 11
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be proved, and where."""
+
+    bed: Bed
+    faults: Sequence[Fault]
+    suites: Path
+    folder: Path
+    selection: str = ""
+    jobs: int = 1
+    workers: str = "auto"
+    limit: float = LIMIT
+    whole_layers: frozenset[str] = frozenset()
+    """Layers of which every fault runs, so that a check without one can be told."""
+
+
+class Told(Protocol):
+    """What the one who waits is told."""
+
+    def kept(self, number: int) -> None: ...
+    def look(self, what: str) -> None: ...
+    def row(self, row: Row, left: float) -> None: ...
+
+
+@dataclass
+class _State:
+    started: str
+    begun: float
+    rows: dict[str, Row] = field(default_factory=dict)
+    healthy: list[Healthy] = field(default_factory=list)
+    applying: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+
+
+def prove(plan: Plan, earlier: Proof | None, told: Told, save: Callable[[Proof], None]) -> Proof:
+    """Runs every fault of the plan but those whose row in `earlier` still counts; saves after each.
+
+    Raises Unhealthy where the bed is not go without a fault, Stop where a fault could not be undone.
+    """
+    state = _State(datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic())
+    wanted = {fault.fault: digest(plan, fault) for fault in plan.faults}
+    if earlier is not None:
+        state.rows = {row.fault: row for row in earlier.rows if row.hit and wanted.get(row.fault) == row.digest}
+        state.healthy = list(earlier.healthy)
+        state.begun -= earlier.seconds
+    left = [fault for fault in plan.faults if fault.fault not in state.rows]
+    told.kept(len(state.rows))
+    for row in _groups(plan, state, told, left):
+        state.rows[row.fault] = row.model_copy(update={"digest": wanted[row.fault]})
+        told.row(row, _estimate(state, [f for f in left if f.fault not in state.rows]))
+        save(_proof(plan, state))
+        if row.state == "not-undone":
+            raise Stop(
+                f"{row.fault} is still in: {row.error}\nremedy: python -m chaos ledger undo --bed {plan.bed.path}"
+            )
+    while _looks_wanting(plan, state):
+        _look_once(plan, state, told, "every group", whole=True)
+    proof = _proof(plan, state).model_copy(update={"complete": True})
+    save(proof)
+    return proof
+
+
+def _looks_wanting(plan: Plan, state: _State) -> bool:
+    """Ten runs without a fault belong to a whole proof; of a part of it, those around its groups are enough."""
+    if not plan.selection:
+        return len(state.healthy) < HEALTHY_RUNS or not state.applying
+    return not state.healthy
+
+
+def digest(plan: Plan, fault: Fault) -> str:
+    """Changes with the fault, the bed file, or the code of a check that it has to turn red."""
+    told = hashlib.sha256(fault.path.read_bytes())
+    told.update(Path(plan.bed.path).read_bytes())
+    for file in sorted(plan.suites.rglob("test_*.py")):
+        text = file.read_text(encoding="utf-8")
+        if any(f'"{id}"' in text for id in fault.red):
+            told.update(text.encode())
+    return told.hexdigest()[:16]
+
+
+def _groups(plan: Plan, state: _State, told: Told, left: Sequence[Fault]) -> Iterator[Row]:
+    """Row after row; a look at the bed before the first, and after each layer."""
+    in_order = sorted(left, key=lambda fault: (rank(fault.layer), fault.fault))
+    for bedless, members in groupby(in_order, key=lambda fault: fault.layer == BEDLESS):
+        _look_healthy(plan, state, told, "", whole=not bedless)
+        for layer, group in groupby(members, key=lambda fault: fault.layer):
+            if bedless:
+                yield from _on_copies(plan, list(group))
+                continue
+            for fault in group:
+                told.look(fault.fault)
+                yield rows.on_copy(plan, fault) if rows.on_a_copy(fault) else rows.on_the_bed(plan, fault)
+            _look_healthy(plan, state, told, layer, whole=True)
+
+
+def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:
+    """Nothing on the bed is touched, so that several may run side by side."""
+    with ThreadPoolExecutor(max_workers=plan.jobs) as pool:
+        yield from pool.map(lambda fault: rows.on_copy(plan, fault), faults)
+
+
+def _look_healthy(plan: Plan, state: _State, told: Told, after: str, *, whole: bool) -> None:
+    """Looks until the bed is go; what was red in between is a false alarm all the same."""
+    for attempt in range(_ATTEMPTS):
+        run = _look_once(plan, state, told, after, whole=whole)
+        if run.verdict == "go":
+            return
+        if attempt + 1 < _ATTEMPTS:
+            time.sleep(_AGAIN)
+    said = "; ".join(map(str, state.healthy[-1].red[:5]))
+    raise Unhealthy(f"the bed is not go {f'after {after}' if after else 'before the first fault'}: {said}")
+
+
+def _look_once(plan: Plan, state: _State, told: Told, after: str, *, whole: bool) -> Healthy:
+    told.look(f"no fault in{f', after {after}' if after else ''}")
+    suites = [plan.suites if whole else plan.suites / BEDLESS]
+    try:
+        looked = look(Path(plan.bed.path), suites, plan.folder / "healthy", {}, workers=plan.workers, limit=plan.limit)
+    except NoGate as error:
+        raise Unhealthy(str(error)) from None
+    run = Healthy(
+        after=after,
+        verdict=looked.report["verdict"],
+        checks=len(looked.report["checks"]),
+        red=roots_of(looked.report),
+        alarms=alarms(looked.report),
+        seconds=round(looked.seconds, 1),
+    )
+    applying, silent = applicable(looked.report)
+    state.applying, state.silent = state.applying | applying, (state.silent | silent) - applying
+    state.healthy.append(run)
+    return run
+
+
+def _proof(plan: Plan, state: _State) -> Proof:
+    made = sorted(state.rows.values(), key=lambda row: (rank(row.layer), row.fault))
+    reddened = {id for row in made if row.state == "judged" for id in row.red if id in row.expected}
+    proved = {id for id in state.applying if id.partition(".")[0] in plan.whole_layers}
+    return Proof(
+        bed=plan.bed.bed,
+        bed_file=str(plan.bed.path),
+        selection=plan.selection,
+        started=state.started,
+        seconds=round(time.monotonic() - state.begun, 1),
+        faults=len(made),
+        detected=sum(row.detected for row in made),
+        localised=sum(row.localised for row in made),
+        extra_roots=sum(len(row.extra) for row in made),
+        false_alarms=sum(run.alarms for run in state.healthy),
+        checks=len(proved),
+        checks_without_fault=tuple(sorted(proved - reddened)),
+        not_applicable=tuple(sorted(state.silent)),
+        healthy=tuple(state.healthy),
+        rows=tuple(made),
+    )
+
+
+def _estimate(state: _State, left: Sequence[Fault]) -> float:
+    """Seconds until the end, from what rows of the same kind have taken so far."""
+    total = 0.0
+    for bedless in (True, False):
+        took = [row.seconds.total for row in state.rows.values() if (row.layer == BEDLESS) == bedless]
+        each = sum(took) / len(took) if took else _GUESS[bedless]
+        total += each * sum((fault.layer == BEDLESS) == bedless for fault in left)
+    return total
