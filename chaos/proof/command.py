@@ -38,6 +38,7 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--sample", action="store_true", help="one fault a layer, and those whose file or check has changed"
     )
     parser.add_argument("--since", default="", metavar="REF", help="what --sample compares with; default: origin/main")
+    parser.add_argument("--most", type=int, default=0, metavar="N", help="no more than N faults in the sample")
     parser.add_argument("--resume", action="store_true", help="keep the rows of the last run that hit and still count")
     parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="how many faults of the bed file at a time; default: 2"
@@ -116,7 +117,12 @@ def _selected(options: argparse.Namespace, bed: Bed) -> Selected:
                 raise
             print(f"chaos: one fault a layer only, since git cannot tell what has changed: {error}", file=sys.stderr)
             sample = Changed("", frozenset(), frozenset(), frozenset())
-    return select(faults, names=names, layers=options.layer, without=options.without, sample=sample)
+    selected = select(
+        faults, names=names, layers=options.layer, without=options.without, sample=sample, most=options.most
+    )
+    if selected.left_out:
+        print(f"chaos: {selected.left_out} more faults are touched by the change: `make prove` runs them all")
+    return selected
 
 
 class _Progress:

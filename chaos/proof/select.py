@@ -22,6 +22,8 @@ class Selected:
     faults: tuple[Fault, ...]
     said: str = ""
     whole_layers: frozenset[str] = frozenset()
+    left_out: int = 0
+    """How many a sample had to leave out, being limited."""
 
 
 def select(
@@ -31,8 +33,9 @@ def select(
     layers: Sequence[str] = (),
     without: Sequence[str] = (),
     sample: Changed | None = None,
+    most: int = 0,
 ) -> Selected:
-    """All faults; or those named, of these layers, or the sample that CI runs."""
+    """All faults; or those named, of these layers, or the sample that CI runs, which has `most` faults (0: any number)."""
     _known(names, faults, "fault")
     _known([*layers, *without], {fault.layer for fault in faults.values()}, "layer with faults")
     of_layers = [f for f in faults.values() if f.layer in (layers or LAYERS) and f.layer not in without]
@@ -40,7 +43,10 @@ def select(
     if names:
         return Selected(tuple(faults[name] for name in dict.fromkeys(names)), " ".join(f"--fault {n}" for n in names))
     if sample is not None:
-        return Selected(tuple(_sample(of_layers, sample)), f"--sample {said}".strip())
+        firsts, touched = _sample(of_layers, sample)
+        kept = _spread(touched, max(0, most - len(firsts))) if most else touched
+        chosen = tuple(sorted([*firsts, *kept], key=lambda f: f.fault))
+        return Selected(chosen, f"--sample {said}".strip(), left_out=len(touched) - len(kept))
     return Selected(
         tuple(of_layers),
         said,
@@ -48,15 +54,19 @@ def select(
     )
 
 
-def _sample(faults: Iterable[Fault], change: Changed) -> list[Fault]:
-    """The first fault of each layer, and those whose file, or one of whose checks, is not what it was."""
-    chosen: list[Fault] = []
-    seen: set[str] = set()
+def _sample(faults: Iterable[Fault], change: Changed) -> tuple[list[Fault], list[Fault]]:
+    """The first fault of each layer; and the others whose file, or one of whose checks, is not what it was."""
+    firsts: dict[str, Fault] = {}
+    touched: list[Fault] = []
     for fault in sorted(faults, key=lambda f: f.fault):
-        if fault.layer not in seen or _touched(fault, change):
-            chosen.append(fault)
-        seen.add(fault.layer)
-    return chosen
+        if firsts.setdefault(fault.layer, fault) is not fault and _touched(fault, change):
+            touched.append(fault)
+    return list(firsts.values()), touched
+
+
+def _spread(faults: list[Fault], most: int) -> list[Fault]:
+    """So many of them, from all over the list."""
+    return faults if len(faults) <= most else [faults[number * len(faults) // most] for number in range(most)]
 
 
 def _touched(fault: Fault, change: Changed) -> bool:

@@ -99,6 +99,14 @@ def test_the_sample_has_the_first_of_each_layer(project: Path) -> None:
     assert sampled(project) == ["a", "c"]
 
 
+def test_a_sample_that_is_limited_keeps_one_of_each_layer_and_says_what_it_left(project: Path) -> None:
+    write(project / "suites" / "host" / "cases.py", "X = 1\n")
+    limited = select(faults(project), sample=changed(project, "main"), most=2)
+
+    assert [fault.fault for fault in limited.faults] == ["a", "c"]
+    assert limited.left_out == 1
+
+
 def test_a_fault_that_is_not_what_it_was_is_in_the_sample(project: Path) -> None:
     file = project / "chaos" / "faults" / "host" / "b.yaml"
     file.write_text(file.read_text().replace("something is", "another thing is"))
