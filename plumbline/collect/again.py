@@ -6,6 +6,7 @@ second time says so (`attempts`), so that a report can tell it from one that cam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,16 @@ PATIENCE = 2.5
 _ASKED_TWICE = frozenset({"tls", "http", "dns", "quic"})
 """Kinds whose silence is never what a bed declares, except for QUIC where the firewall drops it."""
 _TIMEOUT = "timeout"
+
+
+def patiently(ask: Callable[[float], Source]) -> Source:
+    """What a source says; one that did not answer in time is asked once more. `ask` is given the patience to have."""
+    first = ask(1.0)
+    if first.outcome != _TIMEOUT:
+        return first
+    second = ask(PATIENCE)
+    error = f"{second.error}; asked twice" if second.outcome == _TIMEOUT else second.error
+    return replace(second, error=error, seconds=first.seconds + second.seconds, attempts=2)
 
 
 def slow(planned: list[Planned], source: Source) -> list[Planned]:
@@ -36,8 +47,13 @@ def mended(first: Source, second: Source) -> Source:
 
 
 def notes(out: Path) -> tuple[str, ...]:
-    """For each node of a run's facts whose probes were answered the second time only: how many, as a sentence."""
+    """What of a run's facts was answered the second time only, as a sentence for each source and each node's probes."""
     told = []
+    for file in (out / "kubernetes.json", *sorted(out.glob("nodes/*.json"))):
+        with suppress(OSError, ValueError):
+            source = Source.read(file)
+            if source.attempts > 1 and source.outcome != _TIMEOUT:
+                told.append(f"{file.stem}: answered only when asked a second time, after {source.seconds:.0f} s")
     for file in sorted(out.glob("probes/*.json")):
         with suppress(OSError, ValueError):
             answers = Source.read(file).facts.get("probes", {}).values()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from plumbline.collect.access import Access
+from plumbline.collect.again import PATIENCE
 from plumbline.collect.ssh import Login
 
 _LIMIT_S = 5
+_BANNER = "SSH-2.0"
 _MARK = "@cert-authority"
 _CERTIFICATE = re.compile(r"\S+-cert-v\d+@openssh\.com \S+")
 
@@ -31,7 +34,7 @@ def collect(access: Access, logins: list[Login]) -> dict[str, Any]:
 def _of(access: Access, login: Login) -> dict[str, Any]:
     try:
         known = _resolved(access, login)
-        scan = _run("ssh-keyscan", "-c", "-T", str(_LIMIT_S), "-p", known["port"][0], known["hostname"][0])
+        scan = _scan(known["hostname"][0], known["port"][0])
     except (OSError, subprocess.SubprocessError, KeyError) as error:
         return {"certificates": [], "authorities": [], "error": f"{type(error).__name__}: {error}"[:300]}
     return {
@@ -41,12 +44,24 @@ def _of(access: Access, login: Login) -> dict[str, Any]:
     }
 
 
+def _scan(host: str, port: str) -> str:
+    """What a server shows; asked once more, with patience, where it was silent. TimeoutError where it stays so."""
+    for limit in (_LIMIT_S, round(PATIENCE * _LIMIT_S)):
+        started = time.monotonic()
+        shown = _run("ssh-keyscan", "-c", "-T", str(limit), "-p", port, host, limit=limit)
+        if shown.stdout or (_BANNER in shown.stderr and time.monotonic() - started < limit):
+            return shown.stdout
+        if time.monotonic() - started < limit:
+            raise ConnectionError(f"no SSH server at {host} port {port}")
+    raise TimeoutError(f"{host} port {port} showed nothing within {limit} s")
+
+
 def _resolved(access: Access, login: Login) -> dict[str, list[str]]:
     """What the client makes of a name: its address, port, and files of known hosts."""
     options = ["-F", str(access.ssh_config)] if access.ssh_config else []
     options += ["-o", f"UserKnownHostsFile={access.known_hosts}"] if access.known_hosts else []
     options += ["-p", str(login.port)] if login.port != 22 else []
-    lines = _run("ssh", *options, "-G", "--", login.host).splitlines()
+    lines = _run("ssh", *options, "-G", "--", login.host).stdout.splitlines()
     return {key: values.split() for key, _, values in (line.partition(" ") for line in lines)}
 
 
@@ -59,7 +74,7 @@ def _authorities(files: list[str]) -> list[str]:
     return found
 
 
-def _run(*command: str) -> str:
+def _run(*command: str, limit: int = _LIMIT_S) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LIMIT_S + 1, check=False
-    ).stdout
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit + 1, check=False
+    )

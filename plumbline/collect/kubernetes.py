@@ -58,10 +58,11 @@ class _Refused(Exception):
 Get = Callable[..., Any]
 
 
-def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b"") -> Source:
+def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b"", patience: float = 1.0) -> Source:
     """All of it, side by side over one client. Values that probes need, such as a community, go to `private` alone.
 
-    `salt` is the key of the digests, where others of this run must be able to compare theirs.
+    `salt` is the key of the digests, where others of this run must be able to compare theirs; `patience` is how many
+    times longer than usual an answer may take.
     """
     started = time.monotonic()
 
@@ -69,7 +70,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b""
         return Source(outcome, error, time.monotonic() - started)
 
     try:
-        get, client = _client(access)
+        get, client = _client(access, patience)
     except Exception as error:  # whatever a kubeconfig can be wrong in, it is one finding
         where = access.kubeconfig or "the default kubeconfig"
         return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
@@ -106,7 +107,7 @@ def object_at(access: Access, path: str) -> Any:
         client.rest_client.pool_manager.clear()
 
 
-def _client(access: Access) -> tuple[Get, Any]:
+def _client(access: Access, patience: float = 1.0) -> tuple[Get, Any]:
     from kubernetes import client, config
 
     configuration = client.Configuration()
@@ -127,7 +128,7 @@ def _client(access: Access) -> tuple[Get, Any]:
         headers = {"Accept": "application/json", "User-Agent": "plumbline"}
         if token := configuration.auth_settings().get("BearerToken"):
             headers["Authorization"] = str(token["value"])
-        asked = {"headers": headers, "timeout": _timeout(), "retries": False, "redirect": False}
+        asked = {"headers": headers, "timeout": _timeout(patience), "retries": False, "redirect": False}
         if body is None:
             answer = api.rest_client.pool_manager.request("GET", url, **asked)
         else:
@@ -139,10 +140,10 @@ def _client(access: Access) -> tuple[Get, Any]:
     return get, api
 
 
-def _timeout() -> Any:
+def _timeout(patience: float) -> Any:
     from urllib3 import Timeout
 
-    return Timeout(connect=_CONNECT_S, read=_READ_S)
+    return Timeout(connect=patience * _CONNECT_S, read=patience * _READ_S)
 
 
 def _gather(bed: Bed, get: Get, private: dict[str, str], salt: bytes) -> dict[str, Any]:

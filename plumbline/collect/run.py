@@ -8,11 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from plumbline.bed import Bed
 from plumbline.collect import host_keys, kubernetes, plan, trim
 from plumbline.collect.access import Access
-from plumbline.collect.again import PATIENCE, mended, slow
+from plumbline.collect.again import PATIENCE, mended, patiently, slow
 from plumbline.collect.planned import Planned, World
 from plumbline.collect.ssh import Login, Ssh, connections, control_folder
 from plumbline.facts.cluster import Cluster
@@ -46,7 +47,7 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     """
     access.require_inside(bed)
     hosts = [name for name, node in bed.nodes.items() if node.ssh]
-    limit = READ_S + PROBE_S + 2 * _CONNECT_S
+    limit = (1 + PATIENCE) * (READ_S + _CONNECT_S) + 2 * PROBE_S
     write_json(
         out / "collect.json", {"process": os.getpid(), "until": time.time() + limit, "active": active, "hosts": hosts}
     )
@@ -72,7 +73,9 @@ def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
     private: dict[str, str] = {}
     cluster = None
     if run.bed.kubernetes is not None:
-        source = _guarded(lambda: kubernetes.collect(run.bed, run.access, private, run.salt))
+        source = patiently(
+            lambda patience: _guarded(lambda: kubernetes.collect(run.bed, run.access, private, run.salt, patience))
+        )
         source.write(run.out / "kubernetes.json")
         run.progress(_line("kubernetes", source))
         if source.outcome == "ok":
@@ -93,15 +96,20 @@ def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
 
 def _read_node(run: _Run, node: str) -> Source:
     request = {
-        "deadline": READ_S - 1,
         "host": plan.host_request(run.bed, node),
         "pods": bool(run.bed.nodes[node].kubernetes),
         "environment": {"names": sorted({k for s in run.bed.secrets.values() for k in s.keys}), "salt": run.salt.hex()},
     }
-    source = _guarded(lambda: run.ssh.ask(_login(run, node), request, READ_S + run.ssh.connect_timeout))
+    source = patiently(lambda patience: _guarded(lambda: _ask_node(run, node, request, patience)))
     source.write(run.out / "nodes" / f"{node}.json")
     run.progress(_line(node, source))
     return source
+
+
+def _ask_node(run: _Run, node: str, request: dict[str, Any], patience: float) -> Source:
+    ssh = replace(run.ssh, connect_timeout=round(patience * run.ssh.connect_timeout))
+    read = patience * READ_S
+    return ssh.ask(_login(run, node), {**request, "deadline": read - 1}, read + ssh.connect_timeout)
 
 
 def _read_host_keys(run: _Run, nodes: list[str]) -> None:

@@ -31,6 +31,7 @@ _FAILURES: tuple[tuple[str, Outcome], ...] = (
     ("too many authentication failures", "refused"),
     ("administratively prohibited", "refused"),
     ("timed out", "timeout"),
+    ("not responding", "timeout"),
     ("invalid characters", "rubbish"),
     ("banner line", "rubbish"),
     ("invalid ssh identification", "rubbish"),

@@ -14,16 +14,23 @@ Outcome = Literal["ok", "unreachable", "timeout", "rubbish", "refused"]
 
 @dataclass(frozen=True)
 class Source:
-    """The outcome of one source; `facts` are empty unless it is ok, `seconds` is how long it took."""
+    """The outcome of one source; `facts` are empty unless it is ok, `seconds` is how long it took, in all `attempts`."""
 
     outcome: Outcome
     error: str | None = None
     seconds: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 1
 
     def write(self, path: Path) -> None:
         """Writes it whole or not at all, readable by the owner alone."""
-        data = {"outcome": self.outcome, "error": self.error, "seconds": round(self.seconds, 3), "facts": self.facts}
+        data = {
+            "outcome": self.outcome,
+            "error": self.error,
+            "seconds": round(self.seconds, 3),
+            "attempts": self.attempts,
+            "facts": self.facts,
+        }
         write_json(path, data)
 
     @classmethod
@@ -31,7 +38,7 @@ class Source:
         """The source of a file. Raises OSError, or ValueError where it is none."""
         data = json.loads(path.read_bytes())
         try:
-            return cls(data["outcome"], data["error"], data["seconds"], data["facts"])
+            return cls(data["outcome"], data["error"], data["seconds"], data["facts"], data.get("attempts", 1))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path.name} is no source of facts: {error}") from error
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plumbline.collect.again import mended, notes, slow
+from plumbline.collect.again import PATIENCE, mended, notes, patiently, slow
 from plumbline.collect.planned import Planned
 from plumbline.facts.source import Source
 
@@ -47,3 +47,27 @@ def test_a_bed_that_answers_at_once_is_not_worth_a_note(tmp_path: Path) -> None:
     answers(a="ok").write(tmp_path / "probes/ucs-2.json")
 
     assert notes(tmp_path) == ()
+
+
+def test_a_source_that_is_slow_once_is_asked_again_with_patience_and_says_so(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def ask(patience: float) -> Source:
+        asked.append(patience)
+        return Source("ok", seconds=3.0) if patience > 1 else Source("timeout", "no answer", 4.0)
+
+    source = patiently(ask)
+    source.write(tmp_path / "nodes/ucs-4.json")
+
+    assert (source.outcome, source.attempts, asked) == ("ok", 2, [1.0, PATIENCE])
+    assert notes(tmp_path) == ("ucs-4: answered only when asked a second time, after 7 s",)
+
+
+def test_a_source_that_is_slow_twice_is_a_timeout() -> None:
+    source = patiently(lambda _: Source("timeout", "no answer", 4.0))
+
+    assert (source.outcome, source.seconds) == ("timeout", 8.0)
+
+
+def test_a_source_that_refuses_is_not_asked_again() -> None:
+    assert patiently(lambda _: Source("refused", "wrong key")).attempts == 1
