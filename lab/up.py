@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from lab.machine import Machine, Volume
 from lab.pki import Pki
 from lab.places import access_file, forget, run_dir
 from lab.progress import Progress
+from lab.quiet import wait_quiet
 from lab.status import status
 from plumbline.bed import Bed
 from plumbline.hold import Held, hold
@@ -110,6 +112,8 @@ def _realise(bed: Bed, progress: Progress) -> None:
     if bed.kubernetes:
         with progress.step("workloads", estimate=40):
             workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
+            if not wait_quiet(partial(progress.detail, "workloads")):
+                progress.note("the machine is still busy: checks may find the bed slow")
         _forget_restarts(bed)
     part = access_file(bed.bed).with_suffix(".part")
     part.write_text(json.dumps(access, indent=1))
