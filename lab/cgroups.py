@@ -8,11 +8,25 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+WEIGHT = 8
+"""How many ordinary processes the machines of a bed weigh together when the processor is short.
+
+A cgroup weighs as much as one process by itself: a whole bed would get as little as one of a gate's workers.
+"""
+_CPU = {"cpu.shares": 1024, "cpu.weight": 100}
 
 
 def parent(bed: str) -> str:
     """The cgroup below which every machine of the bed has its own."""
     return f"/plumbline/{bed}"
+
+
+def weigh(bed: str) -> None:
+    """Give the machines of the bed, which must be there, the share of the processor that a bed needs to answer."""
+    for folder in _trees(bed):
+        for file, ordinary in _CPU.items():
+            if (weight := folder.parent / file).exists():
+                weight.write_text(f"{WEIGHT * ordinary}\n")
 
 
 def kill(bed: str) -> None:

@@ -97,8 +97,8 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
         podman.call(bed, "rm", "--force", "--time", "0", *stale, timeout=60)
     progress(f"booting {len(missing)} machines: {', '.join(machine.name for machine in missing)}")
     with ThreadPoolExecutor(max_workers=len(missing)) as pool:
-        for _ in pool.map(lambda machine: _boot(bed, machine, rootfs), missing):
-            pass
+        list(pool.map(lambda machine: _boot(bed, machine, rootfs), missing))
+    cgroups.weigh(bed)
 
 
 def wait_running(bed: str, name: str, deadline: float) -> None:

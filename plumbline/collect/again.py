@@ -10,14 +10,29 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from plumbline.collect.planned import Planned
 from plumbline.facts.source import Source
 
 PATIENCE = 2.5
 """How many times longer the second answer may take."""
-_ASKED_TWICE = frozenset({"tls", "http", "dns", "quic"})
-"""Kinds whose silence is never what a bed declares, except for QUIC where the firewall drops it."""
+_SILENCE = frozenset(
+    {
+        "apart",
+        "around",
+        "around-neighbour",
+        "duplicate",
+        "foreign",
+        "from-oobi",
+        "nfs-data-plane",
+        "quic",
+        "refused",
+        "snmp-wrong",
+        "to-oobi",
+    }
+)
+"""Purposes of probes whose silence may be what a bed declares."""
 _TIMEOUT = "timeout"
 
 
@@ -32,9 +47,20 @@ def patiently(ask: Callable[[float], Source]) -> Source:
 
 
 def slow(planned: list[Planned], source: Source) -> list[Planned]:
-    """The probes that were sent and not answered in time."""
+    """The probes that were sent and not answered in time, or not in full: large frames that vanished without a word.
+
+    Where there are such, so are those that should not be answered: on a node that is late, silence is no proof.
+    """
     answers = source.facts.get("probes", {})
-    return [p for p in planned if p.kind in _ASKED_TWICE and answers.get(p.id, {}).get("outcome") == _TIMEOUT]
+    late = [p for p in planned if p.purpose not in _SILENCE and _lacking(answers.get(p.id, {}))]
+    silent = [p for p in planned if p.purpose in _SILENCE and _lacking(answers.get(p.id, {}))]
+    return [*late, *silent] if late else []
+
+
+def _lacking(answer: dict[str, Any]) -> bool:
+    return answer.get("outcome") == _TIMEOUT or (
+        answer.get("outcome") == "too-big" and bool(answer["facts"]["largest"])
+    )
 
 
 def mended(first: Source, second: Source) -> Source:

@@ -47,12 +47,14 @@ def _of(access: Access, login: Login) -> dict[str, Any]:
 def _scan(host: str, port: str) -> str:
     """What a server shows; asked once more, with patience, where it was silent. TimeoutError where it stays so."""
     for limit in (_LIMIT_S, round(PATIENCE * _LIMIT_S)):
-        started = time.monotonic()
-        shown = _run("ssh-keyscan", "-c", "-T", str(limit), "-p", port, host, limit=limit)
-        if shown.stdout or (_BANNER in shown.stderr and time.monotonic() - started < limit):
-            return shown.stdout
-        if time.monotonic() - started < limit:
-            raise ConnectionError(f"no SSH server at {host} port {port}")
+        with suppress(subprocess.TimeoutExpired):
+            started = time.monotonic()
+            shown = _run("ssh-keyscan", "-c", "-T", str(limit), "-p", port, host, limit=limit)
+            in_time = time.monotonic() - started < limit
+            if shown.stdout or (_BANNER in shown.stderr and in_time):
+                return shown.stdout
+            if in_time:
+                raise ConnectionError(f"no SSH server at {host} port {port}")
     raise TimeoutError(f"{host} port {port} showed nothing within {limit} s")
 
 

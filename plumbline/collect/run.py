@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,14 @@ class _Run:
     salt: bytes = field(default_factory=trim.salt, repr=False)
 
 
+@dataclass(frozen=True)
+class _Probed:
+    """What came of a node's probes, and which of them are worth asking again."""
+
+    source: Source
+    again: tuple[Planned, ...] = ()
+
+
 def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: Progress = lambda _: None) -> None:
     """Writes nodes/<node>.json, host_keys.json, kubernetes.json and, where `active`, probes/<node>.json into `out`.
 
@@ -58,15 +66,13 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     ):
         run = _Run(bed, access, ssh, out, progress)
         world = pool.submit(_ask_kubernetes, run, active)
-        keys = pool.submit(_read_host_keys, run, hosts)
         nodes = {name: pool.submit(_read_node, run, name) for name in hosts}
-        done = [pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active]
-        world.result()
-        keys.result()
-        for read in nodes.values():
-            read.result()
-        for probed in done:
-            probed.result()
+        keys = pool.submit(_read_host_keys, run, nodes)
+        firsts = {name: pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active}
+        seconds = [pool.submit(_probe_again, run, name, firsts) for name in firsts]
+        parts: list[Future[Any]] = [world, *nodes.values(), keys, *firsts.values(), *seconds]
+        for part in parts:
+            part.result()
 
 
 def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
@@ -112,26 +118,43 @@ def _ask_node(run: _Run, node: str, request: dict[str, Any], patience: float) ->
     return ssh.ask(_login(run, node), {**request, "deadline": read - 1}, read + ssh.connect_timeout)
 
 
-def _read_host_keys(run: _Run, nodes: list[str]) -> None:
+def _read_host_keys(run: _Run, nodes: dict[str, Future[Source]]) -> None:
+    """When all nodes have answered: a server that is busy with a login is slow to show its key to somebody else."""
+    wait(nodes.values())
     logins = [_login(run, name) for name in nodes]
     source = _guarded(lambda: Source("ok", facts=host_keys.collect(run.access, logins)))
     source.write(run.out / "host_keys.json")
     run.progress(_line("host keys", source))
 
 
-def _probe_node(run: _Run, node: str, read: Future[Source], world: Future[dict[str, list[Planned]]]) -> None:
+def _probe_node(run: _Run, node: str, read: Future[Source], world: Future[dict[str, list[Planned]]]) -> _Probed:
     first, planned = read.result(), world.result().get(node, [])
-    path = run.out / "probes" / f"{node}.json"
     if first.outcome in _GIVE_UP:
-        Source(first.outcome, first.error).write(path)
+        probed = _Probed(Source(first.outcome, first.error))
+    else:
+        source = _ask_probes(run, node, planned) if planned else Source("ok")
+        probed = _Probed(source, tuple(slow(planned, source)))
+    if not probed.again:
+        probed.source.write(run.out / "probes" / f"{node}.json")
+    run.progress(_line(f"{node}, {len(planned)} probes", probed.source))
+    return probed
+
+
+def _probe_again(run: _Run, node: str, firsts: dict[str, Future[_Probed]]) -> None:
+    """When no node has first questions left to answer, so that these are not late for the same reason."""
+    wait(firsts.values())
+    probed = firsts[node].result()
+    if not probed.again:
         return
+    patient = [replace(p, timeout=PATIENCE * p.timeout) for p in probed.again]
+    source = mended(probed.source, _ask_probes(run, node, patient))
+    source.write(run.out / "probes" / f"{node}.json")
+    run.progress(_line(f"{node}, {len(patient)} probes a second time", source))
+
+
+def _ask_probes(run: _Run, node: str, planned: Sequence[Planned]) -> Source:
     request = {"deadline": PROBE_S - 2, "host": None, "pods": False, "probes": [p.request() for p in planned]}
-    source = _guarded(lambda: run.ssh.ask(_login(run, node), request, PROBE_S)) if planned else Source("ok")
-    if again := slow(planned, source):
-        patient = {**request, "probes": [replace(p, timeout=PATIENCE * p.timeout).request() for p in again]}
-        source = mended(source, _guarded(lambda: run.ssh.ask(_login(run, node), patient, PROBE_S)))
-    source.write(path)
-    run.progress(_line(f"{node}, {len(planned)} probes, {len(again)} of them twice", source))
+    return _guarded(lambda: run.ssh.ask(_login(run, node), request, PROBE_S))
 
 
 def _login(run: _Run, node: str) -> Login:

@@ -7,6 +7,7 @@ from plumbline.collect.planned import Planned
 from plumbline.facts.source import Source
 
 PAGE = Planned("tls", "flow", "ucs-2", "web-agent", "persona-1", {})
+FRAME = Planned("ping", "frame", "ucs-2", "web-agent", "dut-pw", {})
 REFUSED = Planned("tcp", "refused", "ucs-2", "web-agent", "k6-agent", {})
 
 
@@ -14,10 +15,26 @@ def answers(**outcomes: str) -> Source:
     return Source("ok", facts={"probes": {name: {"outcome": outcome} for name, outcome in outcomes.items()}})
 
 
-def test_only_what_should_have_answered_is_asked_again() -> None:
+def test_what_should_have_answered_is_asked_again() -> None:
+    assert slow([PAGE, REFUSED], answers(**{PAGE.id: "timeout"})) == [PAGE]
+
+
+def test_silence_that_is_wanted_is_not_asked_again() -> None:
+    assert slow([PAGE, REFUSED], answers(**{PAGE.id: "ok", REFUSED.id: "timeout"})) == []
+
+
+def test_silence_that_is_wanted_proves_nothing_where_others_are_late() -> None:
     source = answers(**{PAGE.id: "timeout", REFUSED.id: "timeout"})
 
-    assert slow([PAGE, REFUSED], source) == [PAGE]
+    assert slow([PAGE, REFUSED], source) == [PAGE, REFUSED]
+
+
+def test_a_large_frame_that_vanished_is_sent_again_and_one_that_was_refused_is_not() -> None:
+    lost = {"outcome": "too-big", "facts": {"largest": 829}}
+    refused = {"outcome": "too-big", "facts": {"largest": None}}
+
+    assert slow([FRAME], Source("ok", facts={"probes": {FRAME.id: lost}})) == [FRAME]
+    assert slow([FRAME], Source("ok", facts={"probes": {FRAME.id: refused}})) == []
 
 
 def test_what_answered_is_not_asked_again() -> None:

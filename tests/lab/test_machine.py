@@ -39,6 +39,18 @@ def test_a_machine_sees_no_cgroup_but_its_own() -> None:
     assert any((root / "plumbline" / BED).is_dir() for root in (cgroups.ROOT, *cgroups.ROOT.iterdir()))
 
 
+def test_the_machines_weigh_more_than_one_process() -> None:
+    found = {
+        file: int((tree / file).read_text())
+        for tree in (cgroups.ROOT / "cpu/plumbline", cgroups.ROOT / "plumbline")
+        for file in ("cpu.shares", "cpu.weight")
+        if (tree / file).exists()
+    }
+
+    assert found.items() <= {"cpu.shares": 8 * 1024, "cpu.weight": 8 * 100}.items()
+    assert found
+
+
 def test_a_machine_can_make_cgroups() -> None:
     script = (
         "for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do [ -e $d/cgroup.procs ] && mkdir $d/kubepods; done;"
