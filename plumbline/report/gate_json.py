@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from plumbline.verdict import Finding, Result, Run, fold, layers, verdict
-from plumbline.verdict.folding import causes
+from plumbline.verdict import Finding, Result, Run, layers, verdict
 from plumbline.verdict.model import count
 
 FORMAT = 1
@@ -19,7 +18,6 @@ def gate_json(run: Run) -> str:
 
 def document(run: Run) -> dict[str, Any]:
     """The run as plain data."""
-    cause = causes(run.results)
     return {
         "format": FORMAT,
         "bed": run.bed,
@@ -32,8 +30,8 @@ def document(run: Run) -> dict[str, Any]:
         "counts": count(run.results).as_dict(),
         "notes": list(run.notes),
         "layers": {name: counts.as_dict() for name, counts in layers(run.results).items()},
-        "findings": [_finding(finding) for finding in fold(run.results)],
-        "checks": [_check(result, cause.get(result.nodeid, "")) for result in run.results],
+        "findings": [_finding(finding) for finding in run.findings],
+        "checks": [_check(result, run.causes.get(result.nodeid, "")) for result in run.results],
     }
 
 

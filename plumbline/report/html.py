@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.report.words import SYMBOLS, VERDICTS, counts_line, duration
-from plumbline.verdict import Result, Run, fold, layers, verdict
+from plumbline.verdict import Result, Run, layers, verdict
 from plumbline.verdict.model import OUTCOMES, count
 
 TEMPLATES = Path(__file__).parents[2] / "reports" / "templates"
@@ -50,7 +50,7 @@ def first_screen(run: Run) -> str:
         layers={name: counts.as_dict() for name, counts in layers(run.results).items()},
         outcomes=OUTCOMES[::-1],
         symbols=SYMBOLS,
-        findings=fold(run.results),
+        findings=run.findings,
         waived=count(run.results).waived,
         most=SHOWN_CONSEQUENCES,
     )

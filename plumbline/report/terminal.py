@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plumbline.report.words import SYMBOLS
-from plumbline.verdict import Finding, Run, fold, layers
+from plumbline.verdict import Finding, Run, layers
 from plumbline.verdict.model import OUTCOMES
 
 COLOURS = {
@@ -39,7 +39,7 @@ def print_run(run: Run, out: TextIO, *, colour: bool, width: int) -> None:
     console.print(table)
     for note in run.notes:
         console.print(Text(f"note: {note}", "dim"))
-    findings = fold(run.results)
+    findings = run.findings
     for number, finding in enumerate(findings[:SHOWN_FINDINGS], start=1):
         console.print()
         for text in _lines(number, finding):

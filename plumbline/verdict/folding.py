@@ -38,26 +38,40 @@ class Finding:
         return min((r.severity for r in (*self.roots, *self.consequences)), key=_severity)
 
 
-def fold(results: Sequence[Result]) -> list[Finding]:
-    """The findings of a run: failed before unknown, then by severity, by how much follows, and from the ground up."""
-    red = [r for r in results if r.outcome in ("failed", "unknown")]
-    roots = _roots(red)
-    groups: dict[tuple[str, ...], list[Result]] = {}
-    for result in red:
-        if roots[result.nodeid] is result:
-            groups.setdefault(_group(result), []).append(result)
-    findings = [
-        Finding(tuple(members), tuple(r for r in red if r not in members and roots[r.nodeid] in members))
-        for members in groups.values()
-    ]
-    return sorted(findings, key=_order)
+def fold(results: Sequence[Result], roots: Mapping[str, Result] | None = None) -> list[Finding]:
+    """The findings of a run: failed before unknown, then by severity, by how much follows, and from the ground up.
+
+    `roots` are those of `roots_of`, where they are known.
+    """
+    roots = roots_of(results) if roots is None else roots
+    groups: dict[tuple[str, ...], tuple[list[Result], list[Result]]] = {}
+    for result in _red(results):
+        root = roots[result.nodeid]
+        members, consequences = groups.setdefault(_group(root), ([], []))
+        (members if root is result else consequences).append(result)
+    return sorted((Finding(tuple(members), tuple(after)) for members, after in groups.values()), key=_order)
 
 
-def causes(results: Sequence[Result]) -> dict[str, str]:
+def causes(results: Sequence[Result], roots: Mapping[str, Result] | None = None) -> dict[str, str]:
     """For each red check that follows from another: its node id, and the subject of the root."""
-    red = [r for r in results if r.outcome in ("failed", "unknown")]
-    roots = _roots(red)
-    return {r.nodeid: roots[r.nodeid].subject if roots[r.nodeid] is not r else r.cause for r in red}
+    roots = roots_of(results) if roots is None else roots
+    return {r.nodeid: roots[r.nodeid].subject if roots[r.nodeid] is not r else r.cause for r in _red(results)}
+
+
+def roots_of(results: Sequence[Result]) -> dict[str, Result]:
+    """For each red check, by node id, the one that explains it, which may be itself."""
+    red = _red(results)
+    edges: dict[str, list[str]] = {}
+    about: dict[str, list[Result]] = {}
+    for result in red:
+        edges.setdefault(result.subject, []).extend(result.needs)
+        about.setdefault(result.subject, []).append(result)
+    beneath = {r.nodeid: _beneath(r, edges) for r in red}
+    return {r.nodeid: _root(r, beneath, about) for r in red}
+
+
+def _red(results: Sequence[Result]) -> list[Result]:
+    return [r for r in results if r.outcome in ("failed", "unknown")]
 
 
 def closure(edges: Mapping[str, Sequence[str]], start: Sequence[str]) -> frozenset[str]:
@@ -70,17 +84,6 @@ def closure(edges: Mapping[str, Sequence[str]], start: Sequence[str]) -> frozens
             seen.add(subject)
             waiting.extend(edges.get(subject, ()))
     return frozenset(seen)
-
-
-def _roots(red: Sequence[Result]) -> dict[str, Result]:
-    """For each red check the one that explains it, which may be itself."""
-    edges: dict[str, list[str]] = {}
-    about: dict[str, list[Result]] = {}
-    for result in red:
-        edges.setdefault(result.subject, []).extend(result.needs)
-        about.setdefault(result.subject, []).append(result)
-    beneath = {r.nodeid: _beneath(r, edges) for r in red}
-    return {r.nodeid: _root(r, beneath, about) for r in red}
 
 
 def _beneath(result: Result, edges: Mapping[str, Sequence[str]]) -> frozenset[str]:

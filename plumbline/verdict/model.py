@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Outcome = Literal["passed", "failed", "unknown", "waived", "not-applicable"]
@@ -88,18 +88,3 @@ def count(results: Iterable[Result]) -> Counts:
     for result in results:
         numbers[result.outcome.replace("-", "_")] += 1
     return Counts(**numbers)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A whole run, as every report tells it."""
-
-    bed: str
-    title: str
-    bed_file: str
-    started: str
-    seconds: float
-    results: tuple[Result, ...]
-    selection: str = ""
-    aborted: str = ""
-    notes: tuple[str, ...] = field(default=())
