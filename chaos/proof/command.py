@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chaos.proof.model import Proof, Row
+from chaos.proof.model import TOGETHER, Proof, Row
 from plumbline.report.words import duration
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="how many faults of the bed file at a time; default: 2"
     )
+    parser.add_argument(
+        "--together",
+        type=int,
+        default=TOGETHER,
+        metavar="N",
+        help="how many faults that have nothing to do with each other to put in at a time; default: %(default)s",
+    )
     parser.add_argument("--suites", type=Path, default=Path("suites"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--faults", type=Path, default=None, metavar="DIR", help="default: chaos/faults")
     parser.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="default: %(default)s")
@@ -72,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
         folder=options.report_dir,
         selection=selected.said,
         jobs=max(1, options.jobs),
+        together=max(1, options.together),
         workers=options.workers,
         whole_layers=selected.whole_layers,
     )

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMAT = 1
 LEAST_LOCALISED = 0.95
 HEALTHY_RUNS = 10
+TOGETHER = 4
+"""How many faults that have nothing to do with each other a proof puts in at a time."""
 
 State = Literal["judged", "no-effect", "not-injected", "no-gate", "not-settled", "not-undone"]
 
@@ -39,7 +41,9 @@ class Seconds(_Part):
 
     named: float = Field(0, ge=0, description="from the first change of the bed until the gate named the cause")
     gate: float = Field(0, ge=0, description="the gate alone")
-    total: float = Field(0, ge=0, description="with the undo and its verification")
+    total: float = Field(
+        0, ge=0, description="with the undo and its verification, shared out where several were in together"
+    )
 
 
 class Row(_Part):
@@ -66,6 +70,7 @@ class Row(_Part):
     red: tuple[str, ...] = Field((), description="ids of all checks that failed because of it, as a root or not")
     consequences: dict[str, int] = Field({}, description="layer to number of red checks that are folded under a root")
     roots: dict[str, int] = Field({}, description="layer to number of roots")
+    beside: tuple[str, ...] = Field((), description="faults that were in together with it, and have their own rows")
     seconds: Seconds = Seconds()
     digest: str = Field("", description="of the fault, the bed file and the checks; --resume keeps rows that match")
 

@@ -1,17 +1,17 @@
-"""One row of the matrix: a fault is put in, the gate looks, the fault is taken out."""
+"""Rows of the matrix: a fault is put in, the gate looks, the fault is taken out."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos.actions.inventory import copy_of
 from chaos.call import ActionFailed
 from chaos.fault import Fault
-from chaos.proof import copy
+from chaos.proof import copy, together
 from chaos.proof.gate import Looked, NoGate, look
 from chaos.proof.judge import Expected, judge
 from chaos.proof.model import Row, Seconds, State
@@ -38,22 +38,26 @@ def on_copy(plan: Plan, fault: Fault) -> Row:
     workers = "0" if fault.layer == BEDLESS else plan.workers
     try:
         with copy.copied(Path(plan.bed.path), fault.inject) as file:
-            return _judged(
-                plan, fault, begun, lambda folder: look(file, suites, folder, {}, workers=workers, limit=plan.limit)
+            rows = _judged(
+                plan, [fault], begun, lambda folder: look(file, suites, folder, {}, workers=workers, limit=plan.limit)
             )
     except (ActionFailed, BedError) as error:
         return _unjudged(fault, "not-injected", str(error), begun)
+    return rows[0]
 
 
-def on_the_bed(plan: Plan, fault: Fault) -> Row:
-    """A fault of the bed itself, in a session: whatever happens, it is taken out, and the bed seen to be as before."""
+def on_the_bed(plan: Plan, faults: Sequence[Fault]) -> list[Row]:
+    """Faults of the bed itself, in one session: whatever happens, all are taken out, and the bed seen to be as before.
+
+    A row for each; where there are several, one that is not hit has been disturbed by the others, or has to be mended.
+    """
     begun = time.monotonic()
-    row = None
+    rows: list[Row] = []
     try:
-        with session(plan.bed, fault) as injected:
-            row = _judged(
+        with session(plan.bed, together.merged(faults)) as injected:
+            rows = _judged(
                 plan,
-                fault,
+                faults,
                 injected.since,
                 lambda folder: look(
                     next((file for file in (copy_of(plan.bed),) if file.exists()), Path(plan.bed.path)),
@@ -65,35 +69,41 @@ def on_the_bed(plan: Plan, fault: Fault) -> Row:
                 ),
             )
     except NoEffect as error:
-        return _unjudged(fault, "no-effect", str(error), begun)
+        rows = [_unjudged(fault, "no-effect", str(error), begun) for fault in faults]
     except (ActionFailed, NoWatchdog) as error:
-        return _unjudged(fault, "not-injected", str(error), begun)
+        rows = [_unjudged(fault, "not-injected", str(error), begun) for fault in faults]
     except StillIn as error:
-        return _kept(row, fault, "not-undone", str(error), begun)
+        rows = _kept(rows, faults, "not-undone", str(error), begun)
     except (NotSettled, Expired) as error:
-        return _kept(row, fault, "not-settled", str(error), begun)
-    return row.model_copy(
-        update={"seconds": row.seconds.model_copy(update={"total": round(time.monotonic() - begun, 2)})}
-    )
+        rows = _kept(rows, faults, "not-settled", str(error), begun)
+    total = round((time.monotonic() - begun) / len(faults), 2)
+    return [row.model_copy(update={"seconds": row.seconds.model_copy(update={"total": total})}) for row in rows]
 
 
-def _kept(row: Row | None, fault: Fault, state: State, error: str, begun: float) -> Row:
+def _kept(rows: list[Row], faults: Sequence[Fault], state: State, error: str, begun: float) -> list[Row]:
     """What the gate said is kept, beside what went wrong after it."""
-    if row is None:
-        return _unjudged(fault, state, error, begun)
-    return row.model_copy(update={"state": state, "error": error})
+    if not rows:
+        return [_unjudged(fault, state, error, begun) for fault in faults]
+    return [row.model_copy(update={"state": state, "error": error}) for row in rows]
 
 
-def _judged(plan: Plan, fault: Fault, begun: float, see: Callable[[Path], Looked]) -> Row:
+def _judged(plan: Plan, faults: Sequence[Fault], begun: float, see: Callable[[Path], Looked]) -> list[Row]:
     """The gate's reports stay in reports/proof/<fault>/ where there is something to mend."""
-    reports = plan.folder / "proof" / fault.fault
+    reports = plan.folder / "proof" / faults[0].fault
     shutil.rmtree(reports, ignore_errors=True)
     try:
         looked = see(reports)
     except NoGate as error:
-        return _unjudged(fault, "no-gate", str(error), begun)
-    judged = judge(expected_of(fault), looked.report)
-    row = _row(fault).model_copy(
+        return [_unjudged(fault, "no-gate", str(error), begun) for fault in faults]
+    rows = [_row_of(fault, [f for f in faults if f is not fault], looked, begun) for fault in faults]
+    if all(row.hit for row in rows):
+        shutil.rmtree(reports, ignore_errors=True)
+    return rows
+
+
+def _row_of(fault: Fault, beside: Sequence[Fault], looked: Looked, begun: float) -> Row:
+    judged = judge(expected_of(fault), together.own(looked.report, beside))
+    return _row(fault).model_copy(
         update={
             "verdict": looked.report["verdict"],
             "detected": judged.detected,
@@ -104,6 +114,7 @@ def _judged(plan: Plan, fault: Fault, begun: float, see: Callable[[Path], Looked
             "red": judged.red,
             "consequences": judged.consequences,
             "roots": judged.roots,
+            "beside": tuple(other.fault for other in beside),
             "seconds": Seconds(
                 named=round(looked.ended - begun, 2),
                 gate=round(looked.seconds, 2),
@@ -111,9 +122,6 @@ def _judged(plan: Plan, fault: Fault, begun: float, see: Callable[[Path], Looked
             ),
         }
     )
-    if row.hit:
-        shutil.rmtree(reports, ignore_errors=True)
-    return row
 
 
 def expected_of(fault: Fault) -> Expected:

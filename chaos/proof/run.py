@@ -1,4 +1,4 @@
-"""The matrix: fault after fault, and after each group a look at the bed with no fault in."""
+"""The matrix: fault after fault, and between them looks at the bed with no fault in."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
 from chaos.fault import Fault
-from chaos.proof import rows
+from chaos.proof import rows, together
 from chaos.proof.gate import LIMIT, NoGate, look
 from chaos.proof.judge import alarms, applicable, roots_of
 from chaos.proof.model import HEALTHY_RUNS, Healthy, Proof, Row
@@ -48,6 +47,8 @@ class Plan:
     jobs: int = 1
     workers: str = "auto"
     limit: float = LIMIT
+    together: int = 1
+    """How many faults that have nothing to do with each other are put into the bed at a time."""
     whole_layers: frozenset[str] = frozenset()
     """Layers of which every fault runs, so that a check without one can be told."""
 
@@ -117,18 +118,42 @@ def digest(plan: Plan, fault: Fault) -> str:
 
 
 def _groups(plan: Plan, state: _State, told: Told, left: Sequence[Fault]) -> Iterator[Row]:
-    """Row after row; a look at the bed before the first, and after each layer."""
+    """Row after row: faults of the bed file; then, from the ground up, of the bed, with looks at it in between."""
     in_order = sorted(left, key=lambda fault: (rank(fault.layer), fault.fault))
-    for bedless, members in groupby(in_order, key=lambda fault: fault.layer == BEDLESS):
-        _look_healthy(plan, state, told, "", whole=not bedless)
-        for layer, group in groupby(members, key=lambda fault: fault.layer):
-            if bedless:
-                yield from _on_copies(plan, list(group))
-                continue
-            for fault in group:
-                told.look(fault.fault)
-                yield rows.on_copy(plan, fault) if rows.on_a_copy(fault) else rows.on_the_bed(plan, fault)
-            _look_healthy(plan, state, told, layer, whole=True)
+    bedless = [fault for fault in in_order if fault.layer == BEDLESS]
+    if bedless:
+        _look_healthy(plan, state, told, "", whole=False)
+        yield from _on_copies(plan, bedless)
+    of_the_bed = [fault for fault in in_order if fault.layer != BEDLESS]
+    if of_the_bed:
+        _look_healthy(plan, state, told, "", whole=True)
+        alone = [(fault,) for fault in of_the_bed if rows.on_a_copy(fault)]
+        joined = together.groups(plan.bed, [f for f in of_the_bed if not rows.on_a_copy(f)], plan.together)
+        yield from _on_the_bed(plan, state, told, [*alone, *joined])
+
+
+def _on_the_bed(plan: Plan, state: _State, told: Told, groups: Sequence[tuple[Fault, ...]]) -> Iterator[Row]:
+    """A look at the bed without a fault after each tenth of the groups, and after the last."""
+    every = max(1, -(-len(groups) // (HEALTHY_RUNS - 1)))
+    for number, group in enumerate(groups, start=1):
+        told.look(", ".join(fault.fault for fault in group))
+        yield from _group(plan, told, group)
+        if number % every == 0 or number == len(groups):
+            _look_healthy(plan, state, told, group[-1].fault, whole=True)
+
+
+def _group(plan: Plan, told: Told, group: tuple[Fault, ...]) -> Iterator[Row]:
+    """One that is not hit in company is put in again by itself: only then is it known to be the fault's."""
+    if len(group) == 1:
+        fault = group[0]
+        yield rows.on_copy(plan, fault) if rows.on_a_copy(fault) else rows.on_the_bed(plan, group)[0]
+        return
+    for fault, row in zip(group, rows.on_the_bed(plan, group), strict=True):
+        if row.hit or row.state == "not-undone":
+            yield row
+        else:
+            told.look(f"{fault.fault}, by itself")
+            yield rows.on_the_bed(plan, [fault])[0]
 
 
 def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:

@@ -1,0 +1,100 @@
+"""Faults that have nothing to do with each other are put in together, so that one look at the bed serves them all.
+
+Honest as long as no red check can be taken for another fault's: members share no check that may go red, nothing that
+one of them hits stands on what another hits, and each is judged by its own findings alone. Whoever is not hit in
+company is put in again by itself, and that row counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+
+from chaos.fault import Fault, Until
+from chaos.proof.judge import Gate
+from plumbline.bed import Bed
+from plumbline.needs import graph, needs
+
+_EACH = timedelta(seconds=30)
+"""How much longer a fault may have to be in for each further one that is put in beside it."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a fault goes: the checks that it may turn red, the subjects that it hits, and what those stand on."""
+
+    checks: frozenset[str]
+    hit: frozenset[str]
+    beneath: frozenset[str]
+
+    @classmethod
+    def of(cls, bed: Bed, fault: Fault) -> Extent:
+        """Its subjects are those that it names, and of the bed's those that its patterns mean."""
+        meant = {subject for subject in graph(bed) if any(fnmatchcase(subject, p) for p in fault.subject)}
+        hit = frozenset({*fault.subject, *meant})
+        return cls(_may_be_red(fault), hit, frozenset(under for subject in hit for under in needs(bed, subject)))
+
+    def apart(self, other: Extent) -> bool:
+        """Whether no check that one of them may turn red tells of the other."""
+        if self.checks & other.checks or self.hit & other.hit:
+            return False
+        return not (self.hit & other.beneath or other.hit & self.beneath)
+
+
+def groups(bed: Bed, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ...]]:
+    """The faults in their order, each with up to `most` - 1 later ones that are apart from it and from each other."""
+    extents = {fault.fault: Extent.of(bed, fault) for fault in faults}
+    waiting, found = list(faults), []
+    while waiting:
+        group = [waiting.pop(0)]
+        for fault in tuple(waiting):
+            if len(group) == most:
+                break
+            if all(extents[fault.fault].apart(extents[member.fault]) for member in group):
+                group.append(fault)
+                waiting.remove(fault)
+        found.append(tuple(group))
+    return found
+
+
+def merged(faults: Sequence[Fault]) -> Fault:
+    """One fault that is all of these, put in in their order; a single one as it is."""
+    first, *others = faults
+    if not others:
+        return first
+    longest = max(fault.time_to_live for fault in faults)
+    return first.model_copy(
+        update={
+            "fault": f"{first.fault}-and-{len(others)}-more",
+            "summary": "; ".join(fault.summary for fault in faults),
+            "inject": tuple(step for fault in faults for step in fault.inject),
+            "effect": tuple(step for fault in faults for step in fault.effect),
+            "wait": _all_of([fault.wait for fault in faults if fault.wait]),
+            "settle": _all_of([fault.settle for fault in faults if fault.settle]),
+            "time_to_live": longest + len(others) * _EACH,
+        }
+    )
+
+
+def own(gate: Gate, beside: Sequence[Fault]) -> Gate:
+    """What of a gate's findings does not belong to the faults beside, with all that is folded under them."""
+    if not beside:
+        return gate
+    theirs = frozenset[str]().union(*map(_may_be_red, beside))
+    findings = [finding for finding in gate["findings"] if finding["check"] not in theirs]
+    about = {(f["check"], subject) for f in findings for subject in f["subjects"]}
+    about |= {(follow["check"], follow["subject"]) for f in findings for follow in f["follows"]}
+    checks = [check for check in gate["checks"] if (check["id"], check["subject"]) in about]
+    return {**gate, "findings": findings, "checks": checks}
+
+
+def _may_be_red(fault: Fault) -> frozenset[str]:
+    return frozenset({*fault.red, *fault.also})
+
+
+def _all_of(parts: Sequence[Until]) -> Until | None:
+    if not parts:
+        return None
+    return Until(holds=tuple(step for part in parts for step in part.holds), limit=max(part.limit for part in parts))
