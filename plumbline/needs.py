@@ -173,7 +173,8 @@ def _beneath(bed: Bed, workload: Workload) -> Iterator[str]:
 def _placement(bed: Bed, name: str, workload: Workload) -> Parts:
     """What must be right before a pod can be: its controller, whom that selects, how many it wants, where they are."""
     labels = [f"label:{node}/{key}" for node in bed.selected(workload.on) for key in workload.on]
-    counted = labels if workload.kind == "DaemonSet" else []  # its nodes are its number
+    kubelets = [f"kubelet:{node}" for node in bed.selected(workload.on)]
+    counted = [*labels, *kubelets] if workload.kind == "DaemonSet" else []  # its nodes are its number
     yield f"controller:{name}", [_API, f"namespace:{workload.namespace}"]
     yield f"selector:{name}", [f"controller:{name}"]
     yield f"replicas:{name}", [f"selector:{name}", *counted]
@@ -181,7 +182,7 @@ def _placement(bed: Bed, name: str, workload: Workload) -> Parts:
         for node in bed.selected(workload.on):
             yield f"daemon:{name}/{node}", [f"placement:{name}", f"kubelet:{node}"]
             yield f"workload:{name}", [f"daemon:{name}/{node}"]
-    yield f"placement:{name}", [f"replicas:{name}", *labels, *(f"kubelet:{n}" for n in bed.selected(workload.on))]
+    yield f"placement:{name}", [f"replicas:{name}", *labels, *kubelets]
 
 
 def namespaces(bed: Bed) -> dict[str, str]:

@@ -36,7 +36,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif path in self.objects:
             self._say(200, json.dumps(self.objects[path]).encode())
         elif path == "/readyz":
-            self._say(200, b"[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed")
+            self._say(500, b"[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed")
         elif "/secrets/" in path or "/configmaps/" in path:
             self._say(404, b'{"message": "not found"}')
         else:
