@@ -104,6 +104,7 @@ class Proof(_Part):
     faults: int = Field(0, ge=0, description="number of rows")
     detected: int = Field(0, ge=0)
     localised: int = Field(0, ge=0)
+    unjudged: int = Field(0, ge=0, description="rows that did not come to their end: see `state`")
     extra_roots: int = Field(0, ge=0, description="roots that no fault file foresees, over all rows")
     false_alarms: int = Field(0, ge=0, description="red checks in runs without a fault")
     checks: int = Field(0, ge=0, description="number of checks that apply to the bed and were to be proved")
@@ -142,6 +143,9 @@ def goals(proof: Proof) -> list[Goal]:
             figure=_share(proof.localised, proof.faults),
             wanted=f"{LEAST_LOCALISED:.0%}",
             held=proof.localised >= least,
+        ),
+        Goal(
+            name="not put in, not judged or not undone", figure=str(proof.unjudged), wanted="0", held=not proof.unjudged
         ),
         Goal(
             name=f"false alarms in {_runs(len(proof.healthy))} without a fault",

@@ -208,6 +208,7 @@ def _proof(plan: Plan, state: _State) -> Proof:
         faults=len(made),
         detected=sum(row.detected for row in made),
         localised=sum(row.localised for row in made),
+        unjudged=sum(row.state != "judged" for row in made),
         extra_roots=sum(len(row.extra) for row in made),
         false_alarms=sum(run.alarms for run in state.healthy),
         checks=len(proved),

@@ -125,4 +125,14 @@ def test_a_proof_with_a_miss_does_not_hold() -> None:
     proof = Proof(bed="lab", bed_file="lab.yaml", started="2026", complete=True, faults=1, rows=(row,))
 
     assert not proof.held
-    assert [goal.held for goal in goals(proof)] == [False, False, True]
+    assert [goal.held for goal in goals(proof)] == [False, False, True, True]
+
+
+def test_a_proof_with_a_fault_that_did_not_settle_does_not_hold() -> None:
+    row = Row(fault="f", layer="network", subjects=("port:a/b",), detected=True, localised=True, state="not-settled")
+    proof = Proof(
+        bed="lab", bed_file="lab.yaml", started="2026", complete=True,
+        faults=1, detected=1, localised=1, unjudged=1, rows=(row,),
+    )  # fmt: skip
+
+    assert [goal.held for goal in goals(proof)] == [True, True, False, True]
