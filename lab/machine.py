@@ -27,6 +27,7 @@ from lab.rootfs import require, require_root
 DISK_NEEDED = 3_000_000_000
 """Bytes that must be free before machines are booted: their images, journals and pods."""
 
+_ASKED_ANEW = 5.0
 _LIMITS = {"nofile": (resource.RLIMIT_NOFILE, 20000), "nproc": (resource.RLIMIT_NPROC, 10000)}
 _DISKS = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "journal": "/var/log/journal"}
 _TMPFS = {"/run": "exec,mode=755", "/run/lock": "mode=1777", "/tmp": "exec,mode=1777"}
@@ -108,11 +109,12 @@ def wait_running(bed: str, name: str, deadline: float) -> None:
     """
     said = "no answer"
     while time.monotonic() < deadline:
-        left = max(1.0, deadline - time.monotonic())
+        # Asked anew every few seconds: one that begins to wait in the wrong moment of the boot is never told of its end.
+        left = min(_ASKED_ANEW, max(1.0, deadline - time.monotonic()))
         try:
             answer = run(bed, name, ["systemctl", "is-system-running", "--wait"], timeout=left)
         except subprocess.TimeoutExpired:
-            break
+            continue
         said = answer.stdout.strip() or answer.stderr.strip()
         if said == "running":
             return
