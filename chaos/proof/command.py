@@ -60,8 +60,9 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs what was selected: 0 the goals hold, 1 they do not, 2 a name that nothing has, 11 a fault is still in."""
     from chaos.proof.changed import NoBase
+    from chaos.proof.plan import Plan
     from chaos.proof.report import last_line, print_proof, read, write
-    from chaos.proof.run import Plan, Stop, Unhealthy, prove
+    from chaos.proof.run import Stop, Unhealthy, prove
     from chaos.proof.select import NoSuch
     from plumbline.bed import load
 

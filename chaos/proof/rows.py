@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chaos.actions.inventory import copy_of
 from chaos.call import ActionFailed
@@ -15,15 +14,11 @@ from chaos.proof import copy, together
 from chaos.proof.gate import Looked, NoGate, look
 from chaos.proof.judge import Expected, judge
 from chaos.proof.model import Row, Seconds, State
+from chaos.proof.plan import BEDLESS, Plan
 from chaos.session import Expired, NoEffect, NotSettled, session
 from chaos.undo import StillIn
 from chaos.watchdog import NoWatchdog
 from plumbline.bed import BedError
-
-if TYPE_CHECKING:
-    from chaos.proof.run import Plan
-
-BEDLESS = "inventory"
 
 
 def on_a_copy(fault: Fault) -> bool:

@@ -13,13 +13,12 @@ from typing import Protocol
 
 from chaos.fault import Fault
 from chaos.proof import rows, together
-from chaos.proof.gate import LIMIT, NoGate, look
+from chaos.proof.gate import NoGate, look
 from chaos.proof.judge import alarms, applicable, roots_of
 from chaos.proof.model import HEALTHY_RUNS, Healthy, Proof, Row
+from chaos.proof.plan import BEDLESS, Plan
 from chaos.proof.report import rank
-from plumbline.bed import Bed
 
-BEDLESS = "inventory"
 _AGAIN = 20.0
 _ATTEMPTS = 3
 _GUESS = {True: 4.0, False: 22.0}
@@ -33,24 +32,6 @@ class Stop(Exception):
     """A fault could not be undone: nothing that is measured after it would be true. Exit code 11."""
 
     exit_code = 11
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be proved, and where."""
-
-    bed: Bed
-    faults: Sequence[Fault]
-    suites: Path
-    folder: Path
-    selection: str = ""
-    jobs: int = 1
-    workers: str = "auto"
-    limit: float = LIMIT
-    together: int = 1
-    """How many faults that have nothing to do with each other are put into the bed at a time."""
-    whole_layers: frozenset[str] = frozenset()
-    """Layers of which every fault runs, so that a check without one can be told."""
 
 
 class Told(Protocol):

@@ -16,7 +16,8 @@ from chaos.proof import rows
 from chaos.proof.gate import NoGate, look
 from chaos.proof.judge import Expected, judge
 from chaos.proof.model import Proof, Row, goals
-from chaos.proof.run import Plan, Unhealthy, prove
+from chaos.proof.plan import Plan
+from chaos.proof.run import Unhealthy, prove
 from plumbline.bed import load
 from tests.chaos.gates import check, finding, gate
 

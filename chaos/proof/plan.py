@@ -1,0 +1,32 @@
+"""What is to be proved, and how: what the command line said, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.fault import Fault
+from chaos.proof.gate import LIMIT
+from plumbline.bed import Bed
+
+BEDLESS = "inventory"
+"""The layer whose faults and checks need no bed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be proved, and where."""
+
+    bed: Bed
+    faults: Sequence[Fault]
+    suites: Path
+    folder: Path
+    selection: str = ""
+    jobs: int = 1
+    workers: str = "auto"
+    limit: float = LIMIT
+    together: int = 1
+    """How many faults that have nothing to do with each other are put into the bed at a time."""
+    whole_layers: frozenset[str] = frozenset()
+    """Layers of which every fault runs, so that a check without one can be told."""
