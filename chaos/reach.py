@@ -26,6 +26,7 @@ from chaos.call import ActionFailed
 from plumbline import namespace, places
 from plumbline.bed import Bed
 from plumbline.collect.access import Access
+from plumbline.collect.kubeconfig import Server, connect
 
 SWITCH = "nexus"
 """The name of a lab's switch, as `python -m lab shell` knows it."""
@@ -226,11 +227,11 @@ class Reach:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
-        host, pool, headers = self._client
-        headers = {**headers, "Content-Type": kind} if body is not None else headers
+        server = self._server
+        headers = {**server.headers, "Content-Type": kind} if body is not None else server.headers
         try:
-            answer = pool.request(
-                method, f"{host}{path}", body=json.dumps(body) if body is not None else None, headers=headers,
+            answer = server.pool.request(
+                method, f"{server.host}{path}", body=json.dumps(body) if body is not None else None, headers=headers,
                 timeout=Timeout(connect=3.0, read=_API_LIMIT), retries=False, redirect=False,
             )  # fmt: skip
         except HTTPError as error:
@@ -246,24 +247,12 @@ class Reach:
             return answer.status, text
 
     @cached_property
-    def _client(self) -> tuple[str, Any, dict[str, str]]:
-        from kubernetes import client, config
-
+    def _server(self) -> Server:
         file = self._admin or self._administrator()
-        configuration = client.Configuration()
         try:
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                str(file) if file else None, self.access.context, client_configuration=configuration,
-                persist_config=False,
-            )  # fmt: skip
+            return connect(self.access, file, "plumbline-chaos")
         except Exception as error:
             raise ActionFailed(f"{file} cannot be used: {type(error).__name__}", place="kubeconfig") from None
-        if self.access.netns:
-            configuration.proxy = None
-        headers = {"Accept": "application/json", "User-Agent": "plumbline-chaos"}
-        if token := configuration.auth_settings().get("BearerToken"):
-            headers["Authorization"] = str(token["value"])
-        return configuration.host, client.ApiClient(configuration).rest_client.pool_manager, headers
 
     def _administrator(self) -> Path | None:
         if self.bed.realised_by != "lab":

@@ -17,6 +17,7 @@ from plumbline import x509
 from plumbline.bed import Bed
 from plumbline.collect import rights, trim
 from plumbline.collect.access import Access
+from plumbline.collect.kubeconfig import THREADS, Server, connect
 from plumbline.facts.source import Outcome, Source
 
 LISTS = {
@@ -44,7 +45,7 @@ ADMINISTRATOR = "ADMIN_BASIC_AUTH"
 """The key under which a dashboard's secret holds name:password (seed 000, chapter 5.5)."""
 _READY = "/readyz"
 _SELF_CHECKS = (b"[+]", b"[-]")
-_THREADS = 6
+_AGENT = "plumbline"
 _CONNECT_S = 2.0
 _READ_S = 5.0
 
@@ -72,13 +73,14 @@ def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b""
         return Source(outcome, error, time.monotonic() - started)
 
     try:
-        get, client = _client(access, patience)
+        server = connect(access, access.kubeconfig, _AGENT)
     except Exception as error:  # whatever a kubeconfig can be wrong in, it is one finding
         where = access.kubeconfig or "the default kubeconfig"
         return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
     from urllib3.exceptions import HTTPError
 
     try:
+        get = _getter(server, patience)
         version = get("/version")
         facts = _gather(bed, get, private, salt or trim.salt())
     except _Refused as error:
@@ -88,7 +90,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b""
     except ValueError as error:
         return failed("rubbish", f"the API server's answer is no JSON: {_short(error)}")
     finally:
-        client.rest_client.pool_manager.clear()
+        server.pool.clear()
     facts["version"] = version.get("gitVersion")
     return Source("ok", None, time.monotonic() - started, facts)
 
@@ -98,50 +100,31 @@ def object_at(access: Access, path: str) -> Any:
     from urllib3.exceptions import HTTPError
 
     try:
-        get, client = _client(access)
+        server = connect(access, access.kubeconfig, _AGENT)
     except Exception:  # what a kubeconfig is wrong in is told by `collect`
         return None
     try:
-        return get(path)
+        return _getter(server)(path)
     except (_Refused, HTTPError, ValueError):
         return None
     finally:
-        client.rest_client.pool_manager.clear()
+        server.pool.clear()
 
 
-def _client(access: Access, patience: float = 1.0) -> tuple[Get, Any]:
-    from kubernetes import client, config
-
-    configuration = client.Configuration()
-    if access.kubeconfig and not access.kubeconfig.is_file():
-        raise FileNotFoundError(f"{access.kubeconfig} does not exist")
-    file = str(access.kubeconfig) if access.kubeconfig else None
-    config.load_kube_config(  # type: ignore[no-untyped-call]
-        file, access.context, client_configuration=configuration, persist_config=False
-    )
-    configuration.connection_pool_maxsize = _THREADS
-    configuration.retries = False
-    if access.netns:
-        configuration.proxy = None  # nothing but the bed is reached from there
-    api = client.ApiClient(configuration)
-
+def _getter(server: Server, patience: float = 1.0) -> Get:
     def get(path: str, body: Any = None) -> Any:
-        url = f"{configuration.host}{path}"
-        headers = {"Accept": "application/json", "User-Agent": "plumbline"}
-        if token := configuration.auth_settings().get("BearerToken"):
-            headers["Authorization"] = str(token["value"])
-        asked = {"headers": headers, "timeout": _timeout(patience), "retries": False, "redirect": False}
+        asked = {"headers": server.headers, "timeout": _timeout(patience), "retries": False, "redirect": False}
         if body is None:
-            answer = api.rest_client.pool_manager.request("GET", url, **asked)
+            answer = server.pool.request("GET", f"{server.host}{path}", **asked)
         else:
-            answer = api.rest_client.pool_manager.request("POST", url, json=body, **asked)
+            answer = server.pool.request("POST", f"{server.host}{path}", json=body, **asked)
         if path.startswith(_READY) and answer.data.startswith(_SELF_CHECKS):
             return answer.data.decode("utf-8", "replace")  # told with 500 where one of them fails
         if answer.status not in (200, 201):
             raise _Refused(answer.status, _reason(answer.data))
         return json.loads(answer.data)
 
-    return get, api
+    return get
 
 
 def _timeout(patience: float) -> Any:
@@ -179,7 +162,7 @@ def _gather(bed: Bed, get: Get, private: dict[str, str], salt: bytes) -> dict[st
         except _Refused as error:
             return job, None, str(error)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         for (kind, name), value, error in pool.map(do, jobs):
             if error:
                 facts["errors"][f"{kind} {name}".strip()] = error
