@@ -15,10 +15,10 @@ from rich.text import Text
 from chaos.proof.model import Proof, Row, goals
 from plumbline.check import LAYERS
 from plumbline.report.files import write_atomically
+from plumbline.report.html import STYLE, rendered
 from plumbline.report.words import duration
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = ROOT / "reports" / "templates"
 SCHEMA = ROOT / "docs" / "proof.schema.json"
 SHOWN_MISSES = 30
 
@@ -51,18 +51,10 @@ def write(proof: Proof, folder: Path) -> Path:
 
 def html(proof: Proof) -> str:
     """One file without outside resources: figures against goals, rows that miss, the matrix."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("proof.html.j2").render(
+    return rendered(
+        "proof.html.j2",
         proof=proof,
-        style=(TEMPLATES / "gate.css").read_text(encoding="utf-8"),
+        style=STYLE.read_text(encoding="utf-8"),
         word=word(proof),
         goals=goals(proof),
         misses=misses(proof),

@@ -30,8 +30,8 @@ SCRIPT_NAMES = {
 SHOWN_CONSEQUENCES = 200
 
 
-def first_screen(run: Run) -> str:
-    """Verdict, layers, findings."""
+def rendered(template: str, **values: Any) -> str:
+    """A template of reports/templates, filled in; what is not given is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -41,7 +41,13 @@ def first_screen(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("summary.html.j2").render(
+    return environment.get_template(template).render(**values)
+
+
+def first_screen(run: Run) -> str:
+    """Verdict, layers, findings."""
+    return rendered(
+        "summary.html.j2",
         run=run,
         verdict=verdict(run.results),
         word=VERDICTS[verdict(run.results)],
