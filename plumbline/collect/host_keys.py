@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.collect.access import Access
-from plumbline.collect.again import PATIENCE
+from plumbline.collect.again import patiently
 from plumbline.collect.ssh import Login
+from plumbline.facts.source import Source
 
 _LIMIT_S = 5
 _BANNER = "SSH-2.0"
@@ -34,28 +35,31 @@ def collect(access: Access, logins: list[Login]) -> dict[str, Any]:
 def _of(access: Access, login: Login) -> dict[str, Any]:
     try:
         known = _resolved(access, login)
-        scan = _scan(known["hostname"][0], known["port"][0])
+        host, port = known["hostname"][0], known["port"][0]
+        shown = patiently(lambda patience: _scan(host, port, patience))
     except (OSError, subprocess.SubprocessError, KeyError) as error:
-        return {"certificates": [], "authorities": [], "error": f"{type(error).__name__}: {error}"[:300]}
+        shown = Source("rubbish", f"{type(error).__name__}: {error}"[:300])
+    if shown.outcome != "ok":
+        return {"certificates": [], "authorities": [], "error": shown.error}
     return {
-        "certificates": _CERTIFICATE.findall(scan),
+        "certificates": _CERTIFICATE.findall(shown.facts["keys"]),
         "authorities": _authorities(known.get("userknownhostsfile", [])),
         "error": None,
     }
 
 
-def _scan(host: str, port: str) -> str:
-    """What a server shows; asked once more, with patience, where it was silent. TimeoutError where it stays so."""
-    for limit in (_LIMIT_S, round(PATIENCE * _LIMIT_S)):
-        with suppress(subprocess.TimeoutExpired):
-            started = time.monotonic()
-            shown = _run("ssh-keyscan", "-c", "-T", str(limit), "-p", port, host, limit=limit)
-            in_time = time.monotonic() - started < limit
-            if shown.stdout or (_BANNER in shown.stderr and in_time):
-                return shown.stdout
-            if in_time:
-                raise ConnectionError(f"no SSH server at {host} port {port}")
-    raise TimeoutError(f"{host} port {port} showed nothing within {limit} s")
+def _scan(host: str, port: str, patience: float) -> Source:
+    """The keys that a server shows; none is an answer too, as long as it came before the limit."""
+    limit, started = round(patience * _LIMIT_S), time.monotonic()
+    silent = Source("timeout", f"{host} port {port} showed nothing within {limit} s")
+    try:
+        shown = _run("ssh-keyscan", "-c", "-T", str(limit), "-p", port, host, limit=limit)
+    except subprocess.TimeoutExpired:
+        return silent
+    in_time = time.monotonic() - started < limit
+    if shown.stdout or (_BANNER in shown.stderr and in_time):
+        return Source("ok", facts={"keys": shown.stdout})
+    return Source("unreachable", f"no SSH server at {host} port {port}") if in_time else silent
 
 
 def _resolved(access: Access, login: Login) -> dict[str, list[str]]:

@@ -55,11 +55,11 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     """
     access.require_inside(bed)
     hosts = [name for name, node in bed.nodes.items() if node.ssh]
-    limit = (1 + PATIENCE) * (READ_S + _CONNECT_S) + 2 * PROBE_S
+    connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
+    limit = (1 + PATIENCE) * (READ_S + connect) + 2 * PROBE_S
     write_json(
         out / "collect.json", {"process": os.getpid(), "until": time.time() + limit, "active": active, "hosts": hosts}
     )
-    connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
     with (
         connections(access, control_folder(out, hosts), max(1, round(connect))) as ssh,
         ThreadPoolExecutor(len(hosts) + 2, thread_name_prefix="collect") as pool,
