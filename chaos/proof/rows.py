@@ -55,7 +55,7 @@ def on_the_bed(plan: Plan, faults: Sequence[Fault]) -> list[Row]:
                 faults,
                 injected.since,
                 lambda folder: look(
-                    next((file for file in (copy_of(plan.bed),) if file.exists()), Path(plan.bed.path)),
+                    file if (file := copy_of(plan.bed)).exists() else Path(plan.bed.path),
                     [plan.suites],
                     folder,
                     injected.environment,
@@ -91,7 +91,7 @@ def _judged(plan: Plan, faults: Sequence[Fault], begun: float, see: Callable[[Pa
     except NoGate as error:
         return [_unjudged(fault, "no-gate", str(error), begun) for fault in faults]
     rows = [_row_of(fault, [f for f in faults if f is not fault], looked, begun) for fault in faults]
-    if all(row.hit for row in rows):
+    if len(faults) > 1 or rows[0].hit:  # of several, one that is not hit is tried by itself, and has its own
         shutil.rmtree(reports, ignore_errors=True)
     return rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from plumbline.verdict.folding import Finding, causes, fold, roots_of
@@ -21,7 +21,7 @@ class Run:
     results: tuple[Result, ...]
     selection: str = ""
     aborted: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def findings(self) -> list[Finding]:
