@@ -213,13 +213,6 @@ class Cluster:
             found["certificates"], tuple(found.get("placeholders", ())),
         )  # fmt: skip
 
-    @cached_property
-    def secrets(self) -> dict[tuple[str, str], Secret]:
-        """All secrets of the bed file that are there, by namespace and name. Unknown where one could not be read."""
-        named = ((secret.namespace, name) for name, secret in self._bed.secrets.items())
-        found = {place: self.secret(*place) for place in named}
-        return {place: secret for place, secret in found.items() if secret is not None}
-
     def configmap(self, namespace: str, name: str) -> dict[str, str] | None:
         """The data of a configmap that the bed file names."""
         found = self._named("configmaps", f"{namespace}/{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plumbline import subjects, x509
+from plumbline.bed import Bed
 from plumbline.bed.model import Authority, SameSecret
 from plumbline.bed.model import Secret as Declared
 from plumbline.check import check, for_each, found
@@ -66,24 +67,23 @@ def test_a_secret_is_not_as_the_guide_wrote_it(key: Thing[str], facts: Facts) ->
     source="seed 000, chapters 5.3 and 14",
 )
 @for_each("group", cases.same_secrets)
-def test_a_shared_value_is_the_same_everywhere(group: SameSecret, facts: Facts) -> None:
+def test_a_shared_value_is_the_same_everywhere(group: SameSecret, bed: Bed, facts: Facts) -> None:
     """The values are equal wherever the bed file says so."""
-    digests = {value: digest(facts, value) for value in group.values}
+    digests = {value: digest(facts, bed, value) for value in group.values}
     first = digests[group.values[0]]
     others = [value for value, found_there in digests.items() if found_there != first]
 
     assert not others, found(f"{' and '.join(others)}: not that of {group.values[0]}", expected="one value")
 
 
-def digest(facts: Facts, value: str) -> str:
+def digest(facts: Facts, bed: Bed, value: str) -> str:
     """The digest of a value written secret/KEY or secret/KEY#password."""
     name, _, key = value.partition("/")
-    for (namespace, candidate), known in facts.kubernetes.secrets.items():
-        if candidate == name:
-            if key not in known.digests:
-                raise Unknown(f"{name} has no {key}", cause=f"secret:{namespace}/{name}")
-            return known.digests[key]
-    raise Unknown(f"there is no secret {name}", cause=f"secret:{name}")
+    namespace = bed.secrets[name].namespace
+    known = secret(facts, namespace, name)
+    if key not in known.digests:
+        raise Unknown(f"{name} has no {key}", cause=f"secret:{namespace}/{name}")
+    return known.digests[key]
 
 
 @check(

@@ -63,14 +63,18 @@ class _Server(http.server.ThreadingHTTPServer):
 
 @contextmanager
 def api(
-    folder: Path, objects: Objects, *, status: int = 200, delay: float = 0, raw: bytes = b"", user: Leaf | None = None
-) -> Iterator[Path]:
-    """The server; gives the path of a kubeconfig."""
+    folder: Path, objects: Objects, *, status: int = 200, delay: float = 0, raw: bytes = b"", user: Leaf | None = None,
+    strict: bool = False,
+) -> Iterator[Path]:  # fmt: skip
+    """The server; gives the path of a kubeconfig. Where it is strict, it speaks to nobody without a certificate."""
     authority = Authority("kubernetes-ca")
     leaf = authority.leaf("localhost")
     (folder / "api.pem").write_text(leaf.certificate + leaf.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "api.pem")
+    if strict:
+        context.load_verify_locations(cadata=authority.certificate)
+        context.verify_mode = ssl.CERT_REQUIRED
     handler = type("Handler", (_Handler,), {"objects": objects, "status": status, "delay": delay, "raw": raw})
     server = _Server(("127.0.0.1", 0), handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

@@ -37,13 +37,15 @@ class Authority:
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
     def leaf(self, *names: str, start: dt.timedelta = -_HOUR, end: dt.timedelta = 90 * _DAY) -> Leaf:
-        """A server certificate; `start` and `end` count from now."""
+        """A certificate of a server or a user; `start` and `end` count from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
             self._builder(_name(names[0]), key.public_key(), start, end)
             .add_extension(x509.BasicConstraints(False, None), True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), False
+            )
         )
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
