@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lab import cgroups, netns, podman
 from lab.command import call
+from lab.disks import FileSpec, lay_down, mount, sow
 from lab.errors import LabError
 from lab.places import check_disk, run_dir, state_dir
 from lab.rootfs import require, require_root
@@ -37,14 +38,6 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TERM": os.environ.get("TERM", "dumb"),
 }
-
-
-@dataclass(frozen=True)
-class FileSpec:
-    """A file of a machine: what is in it and who may read it. Its folder is made as well; root owns both."""
-
-    content: str | bytes
-    mode: int = 0o644
 
 
 @dataclass(frozen=True)
@@ -244,21 +237,21 @@ def remove_all(bed: str) -> None:
 
 def _boot(bed: str, machine: Machine, rootfs: Path) -> None:
     home = state_dir(bed) / "nodes" / machine.name
-    root = _mount_root(home, rootfs)
+    root = mount(home, rootfs)
     identity = {
         "/etc/machine-id": FileSpec(
             netns.mac(bed, machine.name, "machine-id").replace(":", "").ljust(32, "0") + "\n", 0o444
         )
     }
     for path, spec in {**identity, **machine.files}.items():
-        _lay_down(root, path, spec)
+        lay_down(root, path, spec)
     if machine.units:
         call(["chroot", str(root), "systemctl", "--quiet", "enable", *machine.units], env=_ENVIRONMENT)
     volumes = []
     for disk, target in _DISKS.items():
         (home / disk).mkdir(exist_ok=True)
         volumes += ["--volume", f"{home / disk}:{target}"]
-        _sow(home / disk, target, machine.seeds)
+        sow(home / disk, target, machine.seeds)
     for target, volume in machine.volumes.items():
         volumes += ["--volume", f"{volume.source}:{target}:{'ro' if volume.read_only else 'rw'}"]
     limits = []
@@ -281,43 +274,6 @@ def _boot(bed: str, machine: Machine, rootfs: Path) -> None:
         # A podman that was killed while it made this very machine leaves half of it.
         podman.call(bed, "rm", "--force", "--ignore", "--time", "0", machine.name, timeout=60)
         podman.call(bed, *argv, timeout=60)
-
-
-def _sow(disk: Path, target: str, seeds: Mapping[str, Path]) -> None:
-    for path, source in seeds.items():
-        if PurePosixPath(path).is_relative_to(target):
-            place = disk / PurePosixPath(path).relative_to(target)
-            if not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                part = place.with_name(f"{place.name}.part")
-                shutil.copyfile(source, part)
-                part.replace(place)
-
-
-def _mount_root(home: Path, rootfs: Path) -> Path:
-    root, upper, work = home / "root", home / "upper", home / "work"
-    for folder in (root, upper, work):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-    if not os.path.ismount(root):
-        # An overlay that was cut off while `volatile` refuses to come back until this mark is gone.
-        shutil.rmtree(work / "work", ignore_errors=True)
-        options = f"lowerdir={rootfs},upperdir={upper},workdir={work},volatile"
-        call(["mount", "-t", "overlay", "plumbline", "-o", options, str(root)])
-    return root
-
-
-def _lay_down(root: Path, path: str, spec: FileSpec) -> None:
-    """Write a file below the root of a machine that is off, without following its links out to the host."""
-    place = root.joinpath(*PurePosixPath(path).parts[1:])
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.parent.resolve().is_relative_to(root):
-        raise LabError(f"{path} lies behind a link that leads out of the machine")
-    new = place.with_name(f"{place.name}.new")
-    content = spec.content.encode() if isinstance(spec.content, str) else spec.content
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(content)
-        os.fchmod(file.fileno(), spec.mode)
-    new.replace(place)
 
 
 def _enter(bed: str, name: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import kernel
-from lab.machine import FileSpec
+from lab.disks import FileSpec
 from lab.pki import Pki
 from plumbline.bed import Bed
 

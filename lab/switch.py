@@ -13,7 +13,8 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab import netns, ovs, vlan
-from lab.machine import FileSpec, Machine
+from lab.disks import FileSpec
+from lab.machine import Machine
 from lab.ovs import LARGEST, NODE
 
 OOBI_BRIDGE = "oobi"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.machine import FileSpec
+from lab.disks import FileSpec
 from lab.pki import Pki
 from plumbline.bed import Bed
 

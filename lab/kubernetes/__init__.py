@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab.machine import FileSpec
+from lab.disks import FileSpec
 from lab.pki import KeyPair, Pki
 from plumbline.bed import Bed
 

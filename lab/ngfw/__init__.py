@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab.machine import FileSpec
+from lab.disks import FileSpec
 from lab.ngfw.certificates import Pair
 from lab.ngfw.policy import interface, policy
 from plumbline.bed import Bed

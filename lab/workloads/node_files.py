@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.machine import FileSpec
+from lab.disks import FileSpec
 from plumbline.bed import Bed
 
 _MARK = ".volume"

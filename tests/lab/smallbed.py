@@ -48,7 +48,7 @@ def bring_up() -> None:
 
 def without_ssh(each: machine.Machine) -> machine.Machine:
     """The machine without sshd, which would fail without keys."""
-    return replace(each, files={**each.files, "/etc/systemd/system/ssh.service": machine.FileSpec("")})
+    return replace(each, files={**each.files, "/etc/systemd/system/ssh.service": disks.FileSpec("")})
 
 
 def take_away() -> None:

@@ -20,7 +20,7 @@ import pytest
 from cryptography import x509
 
 from lab import ngfw, rootfs
-from lab.machine import FileSpec
+from lab.disks import FileSpec
 from lab.ngfw.bad_origins import Kind, bad_origin
 from lab.pki import KeyPair, Pki
 from plumbline.bed import Bed, load
