@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from time import monotonic
 
-from lab import containment, machine, netns, places, rootfs, switch
+from lab import containment, disks, machine, netns, places, rootfs, switch
 from lab.switch import Nic, Oobi, Port
 
 BED = "t1"
