@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_DAYS = 3650
-LEAF_DAYS = 365
+AUTHORITY_LIFETIME = dt.timedelta(days=3650)
+LEAF_LIFETIME = dt.timedelta(days=365)
 SSH_VALIDITY = "-5m:+52w"
 
 
@@ -55,7 +55,34 @@ class Pki:
     ) -> KeyPair:
         """A client and server certificate signed by an authority; `name` is the file it is kept under."""
         issuer = self.authority(authority)
-        return self.kept(name, lambda: _make_leaf(issuer, common_name, organizations, dns, addresses))
+        return self.kept(
+            name, lambda: _make_leaf(issuer, common_name, organizations=organizations, dns=dns, addresses=addresses)
+        )
+
+    def intermediate(self, name: str, root: str) -> KeyPair:
+        """An authority that another one signed; it signs no further ones."""
+        issuer = self.authority(root)
+        return self.kept(name, lambda: _make_authority(name, issuer))
+
+    def short_leaf(
+        self, authority: str, root: str, name: str, *, dns: list[str], addresses: Iterable[IPv4Address],
+        lifetime: dt.timedelta,
+    ) -> KeyPair:  # fmt: skip
+        """A certificate of an intermediate authority, which comes after it; made anew where it has expired.
+
+        Its common name is the first of its names.
+        """
+        issuer = self.intermediate(authority, root)
+
+        def make() -> KeyPair:
+            made = _make_leaf(issuer, dns[0], dns=dns, addresses=addresses, lifetime=lifetime)
+            return KeyPair(made.certificate + issuer.certificate, made.key)
+
+        made = self.kept(name, make)
+        if x509.load_pem_x509_certificate(made.certificate).not_valid_after_utc > dt.datetime.now(dt.UTC):
+            return made
+        (self.folder / f"{name}.crt").unlink()
+        return self.kept(name, make)
 
     def service_account_key(self) -> KeyPair:
         """The RSA key that signs service account tokens; its public half stands where a certificate would."""
@@ -113,7 +140,7 @@ def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: dt.timedelta
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
@@ -123,41 +150,50 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + dt.timedelta(days=days))
+        .not_valid_after(now + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def _make_authority(name: str) -> KeyPair:
+def _make_authority(name: str, issuer: KeyPair | None = None) -> KeyPair:
+    """An authority of its own, or one that another has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    above, signer = _loaded(issuer) if issuer else (subject, key)
     certificate = (
-        _builder(subject, subject, key.public_key(), AUTHORITY_DAYS)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        _builder(subject, above, key.public_key(), AUTHORITY_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0 if issuer else None), critical=True)
         .add_extension(usage, critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
     )
     return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
+
+
+def _loaded(issuer: KeyPair) -> tuple[x509.Name, ec.EllipticCurvePrivateKey]:
+    key = serialization.load_pem_private_key(issuer.key, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return x509.load_pem_x509_certificate(issuer.certificate).subject, key
 
 
 def _make_leaf(
     issuer: KeyPair,
     common_name: str,
-    organizations: Iterable[str],
+    *,
+    organizations: Iterable[str] = (),
     dns: Iterable[str],
     addresses: Iterable[IPv4Address],
+    lifetime: dt.timedelta = LEAF_LIFETIME,
 ) -> KeyPair:
-    authority = x509.load_pem_x509_certificate(issuer.certificate)
-    authority_key = serialization.load_pem_private_key(issuer.key, None)
-    assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
+    authority, authority_key = _loaded(issuer)
     key = ec.generate_private_key(ec.SECP256R1())
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, o) for o in organizations]
     subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     names = [*map(x509.DNSName, dns), *map(x509.IPAddress, addresses)]
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     builder = (
-        _builder(subject, authority.subject, key.public_key(), LEAF_DAYS)
+        _builder(subject, authority, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(

@@ -38,6 +38,7 @@ from lab import (
 )
 from lab.errors import LabError
 from lab.machine import Machine, Volume
+from lab.parts import PARTS
 from lab.pki import Pki
 from lab.places import access_file, forget, run_dir
 from lab.progress import Progress
@@ -108,6 +109,7 @@ def _realise(bed: Bed, progress: Progress) -> None:
             shutil.rmtree(ledger(bed.bed), ignore_errors=True)  # a lab that is gone has no fault in it
         netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
         _boot(bed, _machines(bed, pki, values, binaries, store), base)
+    credentials = _settle(bed, pki, progress)
     access = _access(bed, pki)
     if bed.kubernetes:
         with progress.step("workloads", estimate=40):
@@ -116,7 +118,7 @@ def _realise(bed: Bed, progress: Progress) -> None:
                 progress.note("the machine is still busy: checks may find the bed slow")
         _forget_restarts(bed)
     part = access_file(bed.bed).with_suffix(".part")
-    part.write_text(json.dumps(access, indent=1))
+    part.write_text(json.dumps({**access, "credentials": credentials}, indent=1))
     part.rename(access_file(bed.bed))
 
 
@@ -124,9 +126,10 @@ def _prepare(bed: Bed, progress: Progress) -> tuple[Path, dict[str, Path], Path 
     """The root file system, the programs and the store of images: from the cache, or built."""
     with progress.step("root file system of the nodes", estimate=60) as step:
         base = rootfs.ensure(lambda text: progress.detail(step.name, text))
+    of_cluster = [*kubernetes.PROGRAMS, *cni.PROGRAMS] if bed.kubernetes else []
+    binaries = programs.ensure([*of_cluster, *(name for part in PARTS for name in part.programs(bed))], progress)
     if not bed.kubernetes:
-        return base, {}, None
-    binaries = programs.ensure([*kubernetes.PROGRAMS, *cni.PROGRAMS], progress)
+        return base, binaries, None
     tars = images.ensure_images(sorted(workloads.images(bed)), progress)
     with progress.step("images unpacked", estimate=15):
         return base, binaries, image_store.ensure(base, tars)
@@ -155,6 +158,13 @@ def _machines(
     for name in isp.nodes(bed):
         files[name] |= isp.files(bed, pki, name)
         units[name] += isp.units()
+    for part in PARTS:
+        for name, of_part in part.files(bed, pki, run_dir(bed.bed)).items():
+            files[name] |= of_part
+        for name, seen in part.volumes(bed, binaries).items():
+            volumes[name] |= seen
+        for name in bed.nodes:
+            units[name] += part.units(bed, name)
     seeds = image_store.seed(store) if store else {}
     return [
         Machine(name, files[name], volumes[name], seeds if node.kubernetes else {}, tuple(units[name]))
@@ -171,6 +181,14 @@ def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
     machine.boot(bed.bed, machines, base)
     with ThreadPoolExecutor(len(machines)) as pool:
         list(pool.map(lambda node: machine.wait_running(bed.bed, node.name, deadline), machines))
+
+
+def _settle(bed: Bed, pki: Pki, progress: Progress) -> dict[str, str]:
+    """The first steps of the services outside the cluster, side by side; the files with what a gate shows to each."""
+    deadline, folder = time.monotonic() + READY_LIMIT, run_dir(bed.bed)
+    with ThreadPoolExecutor(len(PARTS)) as pool:
+        told = list(pool.map(lambda part: part.settle(bed, pki, folder, deadline, progress), PARTS))
+    return {name: path for each in told for name, path in each.items()}
 
 
 def _forget_restarts(bed: Bed) -> None:

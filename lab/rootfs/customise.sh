@@ -19,6 +19,11 @@ ExecStart=/usr/bin/mount --make-rshared /
 WantedBy=sysinit.target
 UNIT
 
+# Users of services that are no packages.
+for user in consul vault step; do
+    chroot "$root" useradd --system --user-group --home-dir "/var/lib/$user" --shell /usr/sbin/nologin "$user"
+done
+
 # Nothing starts by itself except what every node has; the rest is enabled for the nodes that need it.
 mkdir -p "$root/etc/systemd/system-preset"
 cat > "$root/etc/systemd/system-preset/00-plumbline.preset" <<'PRESET'

@@ -40,6 +40,9 @@ class Access(Strict):
     ssh: Ssh = Ssh()
     kubeconfig: str | None = Field(default=None, description="a file, or ${env:NAME}")
     context: str | None = None
+    credentials: dict[Name, str] = Field(
+        default={}, description="what the gate shows to a service, by its name: ${env:NAME} or ${file:path}"
+    )
 
 
 class Allow(Strict):

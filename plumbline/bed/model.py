@@ -34,6 +34,7 @@ from plumbline.bed.machines import (
     Ssh,
     Waiver,
 )
+from plumbline.bed.pki import Renewal, ServiceCertificate, StepCa
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -74,11 +75,14 @@ __all__ = [
     "Overlay",
     "Persona",
     "Prometheus",
+    "Renewal",
     "SameSecret",
     "Secret",
+    "ServiceCertificate",
     "Services",
     "Snmp",
     "Ssh",
+    "StepCa",
     "Storage",
     "Waiver",
     "Workload",
@@ -117,6 +121,8 @@ class Bed(Strict):
     ngfw: Ngfw | None = None
     flows: tuple[Flow, ...] = ()
     services: Services = Services()
+    step_ca: StepCa | None = None
+    service_certificates: dict[Name, ServiceCertificate] = Field(default={})
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

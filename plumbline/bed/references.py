@@ -34,6 +34,9 @@ REFERENCES = {
     "services.dns.from": "workloads",
     "services.prometheus.workload": "workloads",
     "services.cloned.workload": "workloads",
+    "step_ca.node": "nodes",
+    "step_ca.on.*": "nodes",
+    "service_certificates.*.on.*": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

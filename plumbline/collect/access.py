@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Access:
     sudo: bool = False
     kubeconfig: Path | None = None
     context: str | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, bed: Bed, file: Path | None = None) -> Access:
@@ -41,6 +43,10 @@ class Access:
             sudo=declared.ssh.sudo,
             kubeconfig=resolve_path(declared.kubeconfig, beside) if declared.kubeconfig else None,
             context=resolve(declared.context, beside) if declared.context else None,
+            credentials={
+                name: resolve(value, beside, f"access.credentials.{name}")
+                for name, value in declared.credentials.items()
+            },
         )
 
     @classmethod
@@ -48,7 +54,13 @@ class Access:
         try:
             told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             access = cls(
-                netns=str(told["netns"]), ssh_config=Path(told["ssh_config"]), kubeconfig=Path(told["kubeconfig"])
+                netns=str(told["netns"]),
+                ssh_config=Path(told["ssh_config"]),
+                kubeconfig=Path(told["kubeconfig"]) if "kubeconfig" in told else None,
+                credentials={
+                    name: Path(path).read_text(encoding="utf-8").strip()
+                    for name, path in told.get("credentials", {}).items()
+                },
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BedUnreachable(

@@ -15,6 +15,7 @@ from plumbline.collect import host_keys, kubernetes, plan, trim
 from plumbline.collect.access import Access
 from plumbline.collect.again import PATIENCE, mended, patiently, slow
 from plumbline.collect.planned import Planned, World
+from plumbline.collect.services import SERVICES, Service
 from plumbline.collect.ssh import Login, Ssh, connections, control_folder
 from plumbline.facts.cluster import Cluster
 from plumbline.facts.source import Source, write_json
@@ -48,13 +49,14 @@ class _Probed:
 
 
 def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: Progress = lambda _: None) -> None:
-    """Writes nodes/<node>.json, host_keys.json, kubernetes.json and, where `active`, probes/<node>.json into `out`.
+    """Writes nodes/<node>.json, host_keys.json, kubernetes.json, <service>.json and, where `active`, probes/<node>.json.
 
     Each is there as soon as its source has answered or has failed; nothing that a source does stops the others.
     BedUnreachable where this process does not stand where the bed's addresses are the bed's.
     """
     access.require_inside(bed)
     hosts = [name for name, node in bed.nodes.items() if node.ssh]
+    services = [service for service in SERVICES if service.declared(bed)]
     connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
     limit = (1 + PATIENCE) * (READ_S + connect) + 2 * PROBE_S
     write_json(
@@ -62,15 +64,16 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     )
     with (
         connections(access, control_folder(out, hosts), max(1, round(connect))) as ssh,
-        ThreadPoolExecutor(len(hosts) + 2, thread_name_prefix="collect") as pool,
+        ThreadPoolExecutor(len(hosts) + len(services) + 2, thread_name_prefix="collect") as pool,
     ):
         run = _Run(bed, access, ssh, out, progress)
         world = pool.submit(_ask_kubernetes, run, active)
         nodes = {name: pool.submit(_read_node, run, name) for name in hosts}
         keys = pool.submit(_read_host_keys, run, nodes)
+        asked = [pool.submit(_ask_service, run, service, active) for service in services]
         firsts = {name: pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active}
         seconds = [pool.submit(_probe_again, run, name, firsts) for name in firsts]
-        parts: list[Future[Any]] = [world, *nodes.values(), keys, *firsts.values(), *seconds]
+        parts: list[Future[Any]] = [world, *nodes.values(), keys, *asked, *firsts.values(), *seconds]
         for part in parts:
             part.result()
 
@@ -98,6 +101,12 @@ def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
     probes = [p.public() for found in planned.values() for p in found]
     write_json(run.out / "plan.json", {"active": active, "error": error, "probes": probes})
     return planned
+
+
+def _ask_service(run: _Run, service: Service, active: bool) -> None:
+    source = patiently(lambda patience: _guarded(lambda: service.ask(run.bed, run.access, active, patience)))
+    source.write(run.out / f"{service.name}.json")
+    run.progress(_line(service.name, source))
 
 
 def _read_node(run: _Run, node: str) -> Source:

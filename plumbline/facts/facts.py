@@ -63,6 +63,13 @@ class Facts:
             raise Unknown(f"API server: {_said(source)}", cause=API)
         return Cluster(source.facts, self._bed)
 
+    def service(self, name: str, cause: str) -> dict[str, Any]:
+        """What a service outside the cluster said of itself. Unknown, for `cause`, where it did not answer."""
+        source = self._source(f"{name}.json", cause)
+        if source.outcome != "ok":
+            raise Unknown(f"{name}: {_said(source)}", cause=cause)
+        return source.facts
+
     def pod(self, pod: Pod) -> PodFacts:
         """What was found inside a pod, on its node. Unknown where the node did not answer, or the pod was gone."""
         found = self.node(pod.node).pod(pod.uid) if pod.node in self._bed.nodes else None

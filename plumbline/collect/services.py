@@ -1,0 +1,25 @@
+"""The services outside the cluster that are asked over their own API, each into a source of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from plumbline.bed import Bed
+from plumbline.collect.access import Access
+from plumbline.facts.source import Source
+
+Ask = Callable[[Bed, Access, bool, float], Source]
+"""(bed, access, active, patience): whether it may also write and delete a key; how many times longer to wait."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A source NAME.json, which is asked for where the bed declares such a service."""
+
+    name: str
+    declared: Callable[[Bed], bool]
+    ask: Ask
+
+
+SERVICES: tuple[Service, ...] = ()
