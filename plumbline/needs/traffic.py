@@ -39,7 +39,8 @@ def data_plane(bed: Bed) -> Parts:
     for name, persona in bed.personas.items():
         certificate = bed.workloads[persona.workload].certificate
         served = [f"certificate:{certificate}", f"certificate:{certificate}/wire"] if certificate else []
-        net1 = [f"net1:{persona.workload}"] if bed.workloads[persona.workload].attach else []
+        attached = bed.workloads[persona.workload].attach
+        net1 = [f"{kind}:{persona.workload}" for kind in ("net1", "net1-parent")] if attached else []
         yield f"persona:{name}", [f"workload:{persona.workload}", *net1, *served]
         yield f"persona-address:{name}", net1
     if bed.ngfw:
