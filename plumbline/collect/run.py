@@ -22,6 +22,7 @@ from plumbline.facts.source import Source, write_json
 
 READ_S = 10.0
 PROBE_S = 20.0
+_MORE_S = 4.0  # for a probe that is long by itself: one that outlived its node's time would be cut off and tell nothing
 _CONNECT_S = 5.0
 _GIVE_UP = ("unreachable", "timeout", "refused")
 
@@ -155,7 +156,7 @@ def _probe_again(run: _Run, node: str, firsts: dict[str, Future[_Probed]]) -> No
     probed = firsts[node].result()
     if not probed.again:
         return
-    patient = [replace(p, timeout=PATIENCE * p.timeout) for p in probed.again]
+    patient = [replace(p, timeout=min(PATIENCE * p.timeout, p.timeout + _MORE_S)) for p in probed.again]
     source = mended(probed.source, _ask_probes(run, node, patient))
     source.write(run.out / "probes" / f"{node}.json")
     run.progress(_line(f"{node}, {len(patient)} probes a second time", source))
