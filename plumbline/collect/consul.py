@@ -82,9 +82,10 @@ def collect(bed: Bed, access: Access, active: bool, patience: float) -> Source:
         if not answering:
             first = next(iter(servers.values()))
             return Source(first["outcome"], first["error"], time.monotonic() - started, facts)
-        facts |= _shared(consul, clients[answering[0]])
+        led = [node for node in answering if servers[node]["leader"]]
+        facts |= _shared(consul, clients[led[0]]) if led else {"errors": {}, "asked": "", "rights": {}}
         if active:
-            facts["key"] = _key(bed, {node: clients[node] for node in answering})
+            facts["key"] = _key(bed, {node: clients[node] for node in answering}, led[-1] if led else "")
         for node in answering:  # a leader that changes meanwhile is none
             servers[node]["leader_again"] = _quietly(clients[node], "/v1/status/leader")
     return Source("ok", None, time.monotonic() - started, facts)
@@ -190,8 +191,8 @@ def _server(client: _Client) -> dict[str, Any]:
         facts["members"] = [_member(member) for member in members] if status == 200 else []
         keys, shown = f"/v1/kv/{FOLDER}", client.ask("get", "/v1/agent/members", token="")[1]
         seen = len(shown) if isinstance(shown, list) else 0
-        facts["nobody"] = {"keys": client.ask("get", keys, token="", keys="")[0], "members": seen}
-        facts["stranger"] = client.ask("get", keys, token=str(uuid.uuid4()), keys="")[0]
+        facts["nobody"] = {"keys": client.ask("get", keys, token="", keys="", stale="")[0], "members": seen}
+        facts["stranger"] = client.ask("get", keys, token=str(uuid.uuid4()), keys="", stale="")[0]
         facts["uncertified"] = client.uncertified()
     except _Silent as silent:
         facts.update(outcome=silent.outcome, error=str(silent))
@@ -261,11 +262,14 @@ def right(kind: str, name: str, access: str) -> str:
     return f"{access} {kind} {name}".strip()
 
 
-def _key(bed: Bed, clients: dict[str, _Client]) -> dict[str, Any]:
+def _key(bed: Bed, clients: dict[str, _Client], by: str) -> dict[str, Any]:
     """One key is written by way of one server, read as each server has it on its own disk, and deleted."""
     name, value = f"{FOLDER}{secrets.token_hex(8)}", secrets.token_hex(16)
-    writer = list(clients.values())[-1]
-    facts: dict[str, Any] = {"by": writer.node, "written": False, "error": None, "seen": {}, "deleted": False}
+    facts: dict[str, Any] = {"by": by or "no server", "written": False, "error": None, "seen": {}, "deleted": False}
+    if not by:  # a server holds a write back for seconds while it hopes for a leader
+        facts["error"] = "no server knows of a leader"
+        return facts
+    writer = clients[by]
     try:
         status, said = writer.ask("put", f"/v1/kv/{name}", value)
         facts["written"] = status == 200 and said is True

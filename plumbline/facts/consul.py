@@ -234,7 +234,12 @@ class Consul:
     @property
     def rights(self) -> dict[str, bool]:
         """What the gate's token may do, by name of the right."""
-        return dict(self._shared("rights") or {})
+        found = dict(self._shared("rights"))
+        if not found:
+            asked = self._all()["asked"]
+            why = self._all()["errors"].get("rights", "no server knows of a leader")
+            raise Unknown(f"the gate's rights: {why}", cause=f"consul-api:{asked}" if asked else "consul:leader")
+        return found
 
     @property
     def refusal(self) -> str:
@@ -283,8 +288,9 @@ class Consul:
     def _shared(self, part: str) -> Any:
         found = self._all()
         if part not in found:
-            why = found["errors"].get(part, "it was not read")
-            cause = GATE if why[:3] in map(str, _DENIED) else f"consul-api:{found.get('asked', '')}"
+            why = found["errors"].get(part, "no server knows of a leader")
+            asked = f"consul-api:{found['asked']}" if found["asked"] else "consul:leader"
+            cause = GATE if why[:3] in map(str, _DENIED) else asked
             raise Unknown(f"{part} of Consul: {why}", cause=cause)
         return found[part]
 
