@@ -168,7 +168,7 @@ class Flapping(_OfConsul):
         # the token lies in a file, in memory and for root alone, since arguments of programs can be seen by all
         header = f"X-Consul-Token: {_administrator(bed)}\n"
         reach.run(self.node, ["sh", "-c", f"umask 077; cat > {_HEADER}"], input=header)
-        url = f"http://127.0.0.1:{_http(_declared(bed))}/v1/operator/raft/transfer-leader"
+        url = f"{_http(bed, self.node)}/v1/operator/raft/transfer-leader"
         script = f"while :; do curl -s -m 5 -o /dev/null -X POST -H @{_HEADER} {url}; sleep {self.every}; done"
         start = ["systemd-run", "--quiet", "--collect", f"--unit={_FLAPPING}", "--property=RuntimeMaxSec=600"]
         reach.run(self.node, [*start, "sh", "-c", script])
@@ -295,10 +295,13 @@ def _declared(bed: Bed) -> Consul:
     return bed.consul
 
 
-def _http(declared: Consul) -> int:
-    if declared.server.http is None or "loopback" not in declared.server.http.on:
-        raise ActionFailed("its servers do not listen on their loopback", place="Consul")
-    return declared.server.http.port
+def _http(bed: Bed, node: str) -> str:
+    """Where the agent of a node is asked on that node itself."""
+    bind = _declared(bed).binds(node).http
+    if bind is None:
+        raise ActionFailed("its agent does not listen for plain HTTP", place=node)
+    host = str(bed.nodes[node].oobi) if "oobi" in bind.on else "127.0.0.1"
+    return f"http://{host}:{bind.port}"
 
 
 def _administrator(bed: Bed) -> str:
@@ -338,8 +341,7 @@ def _ask(  # noqa: PLR0917
 
 def _at(bed: Bed, reach: Reach, node: str, method: str, path: str, body: Any) -> Answer:  # noqa: PLR0917
     headers = {"X-Consul-Token": _administrator(bed)}
-    url = f"http://127.0.0.1:{_http(_declared(bed))}{path}"
-    text = curl.request(method, url, body, headers=headers, limit=_LIMIT)
+    text = curl.request(method, f"{_http(bed, node)}{path}", body, headers=headers, limit=_LIMIT)
     done = reach.ask(node, curl.COMMAND, input=text, limit=_LIMIT + 4)
     if done.code != 0:
         raise ActionFailed(" ".join(done.err.split())[-200:] or f"curl ended with {done.code}", place=node)

@@ -52,7 +52,9 @@ def node_request(bed: Bed, access: Access, node: str, salt: bytes) -> dict[str, 
     if consul is None or node not in consul.nodes:
         return None
     http = consul.binds(node).http
+    inside = http is None or "oobi" not in http.on
     return {
+        "address": "127.0.0.1" if inside else str(bed.nodes[node].oobi),
         "port": http.port if http else 0,
         "token": access.credentials.get(CREDENTIAL, ""),
         "config": "/etc/consul.d",

@@ -18,21 +18,22 @@ def probes(world: World) -> Iterator[Planned]:
     if consul is None:
         return
     for node in filter(world.reachable, consul.nodes):
-        yield from _names(consul, node)
+        yield from _names(world, consul, node)
         yield from _ports(world, consul, node)
     for id, node, service in consul.instances():
         if world.reachable(node):
             yield _direct(world, id, node, service)
 
 
-def _names(consul: Consul, node: str) -> Iterator[Planned]:
+def _names(world: World, consul: Consul, node: str) -> Iterator[Planned]:
     dns = consul.binds(node).dns
     if dns is None:
         return
     wanted = {"consul": "consul", "nothing": NOTHING, **{name: name for name in consul.services}}
     asked: dict[str, dict[str, Any]] = {target: {"name": f"{name}.service.consul"} for target, name in wanted.items()}
     asked["consul-tcp"] = {"name": "consul.service.consul", "tcp": True}
-    where: dict[str, Any] = {"address": "127.0.0.1", "port": dns.port}
+    inside = "oobi" not in dns.on
+    where: dict[str, Any] = {"address": "127.0.0.1" if inside else str(world.bed.nodes[node].oobi), "port": dns.port}
     for target, args in asked.items():
         yield Planned("dns", "consul-dns", node, node, target, {**where, **args}, 2.0)
 

@@ -28,7 +28,7 @@ _LARGEST = 1 << 20
 
 
 def describe(request: Json) -> Json:
-    """The facts of an agent; `request` has port, token, config and data (folders), salt, within (s), servers, timeout."""
+    """The facts of an agent; `request` has address, port, token, config and data (folders), salt, within (s), server."""
     errors: dict[str, str] = {}
     parts: dict[str, Callable[[], Any]] = {
         "keyrings": lambda: _keyrings(request),
@@ -50,12 +50,13 @@ def describe(request: Json) -> Json:
 
 def _agent(request: Json) -> Json:
     """What it says with the gate's token, with none, and with one that nobody has made; or why it says nothing."""
-    path, port, limit = "/v1/agent/self", int(request["port"]), float(request.get("timeout", _SELF_LIMIT_S))
+    path, limit = "/v1/agent/self", float(request.get("timeout", _SELF_LIMIT_S))
+    where = (str(request["address"]), int(request["port"]))
     facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}}
     tokens = {"gate": str(request["token"]), "nobody": "", "stranger": str(uuid.uuid4())}
     try:
         for name, token in tokens.items():
-            status, body = get(port, path, token, limit)
+            status, body = get(where, path, token, limit)
             facts["status"][name] = status
             if name == "gate":
                 facts["self"] = trimmed(json.loads(body)) if status == 200 else None
@@ -69,11 +70,11 @@ def _agent(request: Json) -> Json:
     return facts
 
 
-def get(port: int, path: str, token: str, limit: float) -> tuple[int, bytes]:
-    """Status and body of a page of the agent on the loopback. OSError or ValueError where there is none."""
+def get(where: tuple[str, int], path: str, token: str, limit: float) -> tuple[int, bytes]:
+    """Status and body of a page of the agent, plain HTTP. OSError or ValueError where there is none."""
     header = f"X-Consul-Token: {token}\r\n" if token else ""
     end, data = time.monotonic() + limit, b""
-    with socket.create_connection(("127.0.0.1", port), limit) as sock:
+    with socket.create_connection(where, limit) as sock:
         sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n{header}\r\n".encode())
         while len(data) < _LARGEST:
             sock.settimeout(max(0.01, end - time.monotonic()))
