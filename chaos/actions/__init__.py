@@ -2,6 +2,7 @@
 
 from chaos.actions import (
     certificates,
+    consul,
     files,
     inventory,
     kubernetes,
@@ -18,6 +19,7 @@ from chaos.actions import (
 
 __all__ = [
     "certificates",
+    "consul",
     "files",
     "inventory",
     "kubernetes",

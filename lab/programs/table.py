@@ -136,6 +136,7 @@ PROGRAMS: tuple[Program, ...] = (
         60,
         1_500_000_000,
     ),
+    Program("consul", "v1.20.1", GoSet("consul"), (Output("consul", ask=("version",)),), 300, 3_000_000_000),
     Program("k6", "v1.8.1", GoSet("k6"), (Output("k6", ask=("version",)),), 120, 2_000_000_000),
     Program(
         "goss",

@@ -22,6 +22,7 @@ from plumbline.bed.cluster import (
     Storage,
     Workload,
 )
+from plumbline.bed.consul import Consul
 from plumbline.bed.machines import (
     Access,
     Allow,
@@ -61,6 +62,7 @@ __all__ = [
     "Bed",
     "Bundle",
     "Certificate",
+    "Consul",
     "Dhcp",
     "Dns",
     "Flow",
@@ -123,6 +125,7 @@ class Bed(Strict):
     services: Services = Services()
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
+    consul: Consul | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

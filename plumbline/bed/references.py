@@ -37,6 +37,10 @@ REFERENCES = {
     "step_ca.node": "nodes",
     "step_ca.on.*": "nodes",
     "service_certificates.*.on.*": "nodes",
+    "consul.servers.*": "nodes",
+    "consul.clients.*": "nodes",
+    "consul.certificate": "service_certificates",
+    "consul.services.*.on.*": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

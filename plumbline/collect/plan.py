@@ -41,6 +41,9 @@ tcp      login              the same > database: what it says to a user whom it 
 tcp      nfs-data-plane     gateway node > workload that uses an export, on its net1
 tls      cloned             workload > persona: a page that the cloner has captured
 dns      cloner             the cloner > kubernetes
+dns      consul-dns         node (its own agent) > consul, consul-tcp, a service, or nothing (a name that must not exist)
+tcp      consul-rpc         node > server: the port of its RPC; consul-gossip: node > node
+tcp      consul-direct      node > instance of a service: what its check asks, http or tls where that is a page
 snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
 """
 
@@ -50,14 +53,14 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import plan_inspection, plan_network, plan_services, plan_traffic, plan_workloads
+from plumbline.collect import plan_consul, plan_inspection, plan_network, plan_services, plan_traffic, plan_workloads
 from plumbline.collect.planned import Planned, World
 
 
 def probes(world: World) -> dict[str, list[Planned]]:
     """All probes by the node on which they start, each id once."""
     result: dict[str, dict[str, Planned]] = defaultdict(dict)
-    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads):
+    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_consul):
         for planned in part.probes(world):
             result[planned.node].setdefault(planned.id, planned)
     return {node: list(found.values()) for node, found in result.items()}
@@ -71,5 +74,10 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
     return {
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
-        "units": sorted(units | {"ssh"}),
+        "units": sorted(units | {"ssh"} | _agents(bed, node)),
     }
+
+
+def _agents(bed: Bed, node: str) -> set[str]:
+    """Units of services outside the cluster that have an agent on the node."""
+    return {"consul"} if bed.consul and node in bed.consul.nodes else set()

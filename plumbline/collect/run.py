@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import host_keys, kubernetes, plan, trim
+from plumbline.collect import consul, host_keys, kubernetes, plan, trim
 from plumbline.collect.access import Access
 from plumbline.collect.again import PATIENCE, mended, patiently, slow
 from plumbline.collect.planned import Planned, World
@@ -116,6 +116,8 @@ def _read_node(run: _Run, node: str) -> Source:
         "pods": bool(run.bed.nodes[node].kubernetes),
         "environment": {"names": sorted({k for s in run.bed.secrets.values() for k in s.keys}), "salt": run.salt.hex()},
     }
+    if asked := consul.node_request(run.bed, run.access, node, run.salt):
+        request["consul"] = asked
     source = patiently(lambda patience: _guarded(lambda: _ask_node(run, node, request, patience)))
     source.write(run.out / "nodes" / f"{node}.json")
     run.progress(_line(node, source))

@@ -288,6 +288,13 @@ class NodeFacts:
         """Size of /var."""
         return int(self._part("disk_var")["size"])
 
+    def own(self, part: str) -> Object:
+        """What the node's program found of a service of the node, such as its Consul agent."""
+        found = self._facts.get(part)
+        if found is None:
+            raise Unknown(f"{self.name}: nothing was read of its {part}", cause=f"node:{self.name}")
+        return dict(found)
+
     def pod(self, uid: str) -> PodFacts | None:
         """What was found inside the pod of this UID; None where none of its processes ran on this node."""
         found = (self._facts.get("pods") or {}).get(uid)

@@ -17,6 +17,20 @@ from plumbline.check import Loop, check_of, loops_of
 ROOT = Path(__file__).parents[2]
 OTHER = "two: {role: x, oobi: 10.9.0.3, kubernetes: worker"
 
+
+def _consul(certificate: str = "", **changed: str) -> str:
+    """Lines with a Consul of one server, some of its keys changed."""
+    names = "on: [one], unit: consul, certificate: /c, key: /k, names: [server.dc1.consul]"
+    parts = {"version": "1.20.1", "servers": "[one]", "certificate": "consul", **changed}
+    return (
+        "step_ca: {node: one, domain: example.net, on: [one, fw]}\n"
+        f"service_certificates: {{consul: {{{certificate or names}}}}}\n"
+        f"consul: {{{', '.join(f'{key}: {value}' for key, value in parts.items())}}}"
+    )
+
+
+_WEB = "{web: {on: [one], port: 80, unit: consul, check: {http: /, scheme: https, host: %s, timeout: %s}}}"
+
 # rule, subject → lines over small.yaml that make it red
 RED = {
     ("overlapping-networks", "vlan:origins"): "networks: {origins: {cidr: 10.1.0.0/16}}",
@@ -67,6 +81,15 @@ RED = {
     ("secret-without-key", "secret:work/keys"): "ngfw: {snmp: {community: keys/COMMUNITY}}",
     ("secret-without-key", "secret:key"): "ngfw: {snmp: {community: key/TOKEN}}",
     ("zone-without-server", "dns:example.com"): "services: {dns: {zone: example.com}}",
+    ("consul-quorum", "consul:peers"): _consul(servers="[one, fw]"),
+    ("consul-twice", "consul-agent:one"): _consul(clients="[one]"),
+    ("consul-certificate", "consul-api:fw"): _consul(servers="[fw]"),
+    ("consul-server-name", "consul:name-of-servers"): _consul(datacenter="dc2"),
+    ("consul-service-without-agent", "consul-service:web-fw"): _consul(
+        services="{web: {on: [fw], port: 80, check: {tcp: true}}}"
+    ),
+    ("consul-check-unnamed", "consul-service:web-one"): _consul(services=_WEB % ("web.example.net", "1s")),
+    ("consul-check-overlapping", "consul-name:web"): _consul(services=_WEB % ("one", "30s")),
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",
@@ -78,6 +101,7 @@ GREEN = [
     "ngfw: {snmp: {community: '${env:COMMUNITY}'}}",
     "ngfw: null",
     "kubernetes: null\nservices: {dns: null}",
+    _consul(clients="[fw]", services=_WEB % ("'{node}.nodes.example.net'", "10s")),
 ]  # fmt: skip
 
 

@@ -10,6 +10,14 @@ from plumbline.bed import BedError
 from plumbline.bed.model import Bed
 from plumbline.bed.references import REFERENCES
 
+_CERTIFICATE = "service_certificates: {own: {on: [one], unit: u, certificate: /c, key: /k}}"
+
+
+def _consul(servers: str = "one", certificate: str = "own", more: str = "") -> str:
+    parts = f"version: 1.20.1, servers: [{servers}], certificate: {certificate}"
+    return f"consul: {{{parts}{more}}}\n{_CERTIFICATE}"
+
+
 DANGLING = {
     "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
     "networks.*.addresses.[key]": (
@@ -50,6 +58,14 @@ DANGLING = {
         "services: {prometheus: {workload: file, targets: {}}}",
         "services.prometheus.workload",
         "files",
+    ),
+    "consul.servers.*": (_consul(servers="onne"), "consul.servers.0", "one"),
+    "consul.clients.*": (_consul(more=", clients: [onne]"), "consul.clients.0", "one"),
+    "consul.certificate": (_consul(certificate="owm"), "consul.certificate", "own"),
+    "consul.services.*.on.*": (
+        _consul(more=", services: {web: {on: [onne], port: 80, check: {tcp: true}}}"),
+        "consul.services.web.on.0",
+        "one",
     ),
 }
 

@@ -12,7 +12,7 @@ from plumbline.bed.consistency.cluster import selectors
 from plumbline.bed.consistency.found import subject_of
 from plumbline.bed.consistency.trust import secret_references, secret_subject
 from plumbline.bed.model import Bed
-from plumbline.check import Case
+from plumbline.check import Case, Cases
 
 
 def _cases(bed: Bed, subjects: Iterable[tuple[str, str]]) -> Iterator[Case]:
@@ -146,3 +146,20 @@ def zones(bed: Bed) -> Iterator[Case]:
     """The zone that pods ask for."""
     asked = bed.services.dns
     return _cases(bed, [(f"dns:{asked.zone}", "services.dns.zone")] if asked else [])
+
+
+def consul_parts(kind: str) -> Cases:
+    """Consul's servers, agents, instances or services, or one thing of it: subjects as in `plumbline.needs.consul`."""
+
+    def cases(bed: Bed) -> Iterator[Case]:
+        if bed.consul is None:
+            return iter(())
+        found = {
+            "agent": [(f"consul-agent:{node}", "consul.clients") for node in bed.consul.nodes],
+            "api": [(f"consul-api:{node}", "consul.servers") for node in bed.consul.servers],
+            "service": [(f"consul-service:{id}", "consul.services") for id, _, _ in bed.consul.instances()],
+            "name": [(f"consul-name:{name}", f"consul.services.{name}") for name in bed.consul.services],
+        }
+        return _cases(bed, found.get(kind, [(f"consul:{kind}", "consul")]))
+
+    return cases
