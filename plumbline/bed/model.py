@@ -47,6 +47,7 @@ from plumbline.bed.traffic import (
 )
 from plumbline.bed.tree import Tree
 from plumbline.bed.types import Duration, Labels, Name, Strict
+from plumbline.bed.vault import Vault
 
 VERSION = 1
 
@@ -84,6 +85,7 @@ __all__ = [
     "Ssh",
     "StepCa",
     "Storage",
+    "Vault",
     "Waiver",
     "Workload",
 ]
@@ -123,6 +125,7 @@ class Bed(Strict):
     services: Services = Services()
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
+    vault: Vault | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

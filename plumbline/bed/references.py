@@ -37,6 +37,8 @@ REFERENCES = {
     "step_ca.node": "nodes",
     "step_ca.on.*": "nodes",
     "service_certificates.*.on.*": "nodes",
+    "vault.on.*": "nodes",
+    "vault.certificate": "service_certificates",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from plumbline.bed import Bed
+from plumbline.collect import vault
 from plumbline.collect.access import Access
 from plumbline.facts.source import Source
 
@@ -22,4 +23,4 @@ class Service:
     ask: Ask
 
 
-SERVICES: tuple[Service, ...] = ()
+SERVICES: tuple[Service, ...] = (Service(vault.NAME, vault.declared, vault.ask),)
