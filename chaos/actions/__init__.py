@@ -14,6 +14,7 @@ from chaos.actions import (
     secrets,
     served,
     switch,
+    vault,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "secrets",
     "served",
     "switch",
+    "vault",
 ]

@@ -44,7 +44,7 @@ class VaultEngine(Strict):
 class VaultSecret(Strict):
     """A secret of a kv engine, and whether the gate's policy lets it be read."""
 
-    path: str = Field(pattern="^[a-z0-9-]+/.+[^/]$", description="ENGINE/NAME")
+    path: str = Field(pattern="^[a-z0-9-]+(/[^/]+)+$", description="ENGINE/NAME")
     readable: bool
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from plumbline.facts.source import Outcome
 
-_KEYS = ("certificate", "key", "ca", "role_id", "secret_id")
+_PAIR = ("certificate", "key", "ca")
+GATE = ("role_id", "secret_id")
+"""What the gate shows beside a certificate; an administrator shows a token."""
 _SHORT = 240
 _ALERTS = ("alert", "handshake_failure", "handshake failure", "certificate required", "bad certificate", "unknown ca")
 
@@ -28,16 +30,17 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the gate shows to Vault: a client certificate, and the two halves of its AppRole. None of it is ever told."""
+    """What is shown to Vault: a client certificate, and the halves of an AppRole or a token. None of it is ever told."""
 
     certificate: str = field(repr=False)
     key: str = field(repr=False)
     ca: str = field(repr=False)
     role_id: str = field(default="", repr=False)
     secret_id: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, text: str) -> Credentials:
+    def of(cls, text: str, also: tuple[str, ...] = GATE) -> Credentials:
         """Read from a JSON object. ValueError says which part is missing, never what stands in another."""
         try:
             told = json.loads(text)
@@ -45,9 +48,10 @@ class Credentials:
             raise ValueError("the credentials for Vault are no JSON object") from None
         if not isinstance(told, dict):
             raise ValueError("the credentials for Vault are no JSON object")
-        if missing := [name for name in _KEYS if not isinstance(told.get(name), str) or not told[name]]:
+        wanted = (*_PAIR, *also)
+        if missing := [name for name in wanted if not isinstance(told.get(name), str) or not told[name]]:
             raise ValueError(f"the credentials for Vault lack {', '.join(missing)}")
-        return cls(**{name: told[name] for name in _KEYS})
+        return cls(**{name: told[name] for name in wanted})
 
     def context(self) -> ssl.SSLContext:
         """A client that shows this certificate and believes this authority alone. ValueError where one is unusable."""

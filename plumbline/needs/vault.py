@@ -3,7 +3,8 @@
 vault-unit:NODE the unit · vault-process:NODE/ASPECT · vault-file:NODE/PATH · vault-key:NODE the seal's key ·
 vault:NODE it answers · vault-trust:NODE whom it lets in · vault-seal:NODE it is open · vault-server:NODE/ASPECT what it is ·
 vault-active:CLUSTER one is active · vault-gate:ROLE the gate's login · vault-right:PATH what that may ·
-vault-engine:NAME · vault-secret:NAME · vault-issuer:ENGINE · vault-peers:CLUSTER · vault-forward:NODE · vault-audit:CLUSTER
+vault-engine:NAME · vault-secret:NAME · vault-issuer:ENGINE · vault-peers:CLUSTER who is a member ·
+vault-forward:NODE · vault-members:CLUSTER how the members are · vault-audit:CLUSTER
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def servers(bed: Bed) -> Parts:
         yield from ((f"vault-file:{node}{path}", [f"node:{node}"]) for path in vault.files)
         yield f"vault:{node}", [f"vault-unit:{node}", f"oobi:{node}"]
         yield f"vault-trust:{node}", [f"vault:{node}"]
-        yield f"vault-seal:{node}", [f"vault:{node}"]
+        yield f"vault-seal:{node}", [f"vault:{node}", f"vault-key:{node}"]
         yield from ((f"vault-server:{node}/{aspect}", [f"vault-seal:{node}"]) for aspect in SERVER_ASPECTS)
     yield from _cluster(vault)
 
@@ -42,7 +43,8 @@ def _cluster(vault: Vault) -> Parts:
     yield active, everyone
     yield gate, [active]
     yield from ((f"vault-right:{path}", [gate]) for path in (*vault.allowed, *vault.forbidden))
-    yield peers, [gate, *everyone, *(f"vault-forward:{node}" for node in vault.on)]
+    yield peers, [gate, *everyone]
+    yield f"vault-members:{vault.cluster}", [peers, *(f"vault-forward:{node}" for node in vault.on)]
     yield from ((f"vault-engine:{name}", [gate, "vault-right:sys/mounts"]) for name in vault.engines)
     for name, secret in vault.secrets.items():
         under = [f"vault-engine:{secret.path.partition('/')[0]}", f"vault-right:{vault.data_path(name)}"]
@@ -51,7 +53,7 @@ def _cluster(vault: Vault) -> Parts:
         engine, role = vault.issuing.engine, vault.issuing.role
         yield f"vault-issuer:{engine}", [f"vault-engine:{engine}", f"vault-right:{engine}/issue/{role}"]
     for node in vault.on:
-        yield f"vault-forward:{node}", [f"vault-seal:{node}", gate]
+        yield f"vault-forward:{node}", [f"vault-seal:{node}", gate, peers]
     for name in vault.settings:
         yield f"vault-setting:{name}", [gate, "vault-right:sys/config/state/sanitized"]
     if vault.audit:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from plumbline import subjects
 from plumbline.bed import Bed
-from plumbline.bed.model import VaultEngine, VaultFile, VaultSecret
+from plumbline.bed.vault import VaultEngine, VaultFile, VaultSecret
 from plumbline.check import Case, Cases
 
 
@@ -93,9 +93,15 @@ def cluster(bed: Bed) -> Iterator[Case]:
 
 
 def members(bed: Bed) -> Iterator[Case]:
-    """The cluster as a store that its servers share: its name; subject vault-peers:CLUSTER."""
+    """The store that the servers share: its name; subject vault-peers:CLUSTER."""
     if bed.vault and bed.vault.storage.type == "raft":
         yield _one(bed, f"vault-peers:{bed.vault.cluster}", bed.vault.cluster, "vault.storage")
+
+
+def membership(bed: Bed) -> Iterator[Case]:
+    """The same, as to how its members are: its name; subject vault-members:CLUSTER."""
+    if bed.vault and bed.vault.storage.type == "raft":
+        yield _one(bed, f"vault-members:{bed.vault.cluster}", bed.vault.cluster, "vault.storage")
 
 
 def record(bed: Bed) -> Iterator[Case]:

@@ -80,7 +80,7 @@ def test_every_server_is_a_member_that_votes(name: str, vault: VaultFacts, decla
     consequence="one more server that is lost stops Vault",
     source="seed 001, fact 133; quorum of 3 survives 1 (L1547)",
 )
-@for_each("name", cases.members)
+@for_each("name", cases.membership)
 def test_the_store_survives_the_loss_of_a_server(name: str, vault: VaultFacts, declared: Vault) -> None:
     """Every member has been heard of lately and holds the data; as many may be lost as their number allows."""
     state, least = vault.autopilot, (len(declared.on) - 1) // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from plumbline import x509
-from plumbline.bed.model import Vault, VaultEngine
+from plumbline.bed.vault import Vault, VaultEngine
 from plumbline.check import check, for_each, found
 from plumbline.facts.vault import VaultFacts
 from plumbline.subjects import Thing

@@ -17,6 +17,20 @@ from plumbline.check import Loop, check_of, loops_of
 ROOT = Path(__file__).parents[2]
 OTHER = "two: {role: x, oobi: 10.9.0.3, kubernetes: worker"
 
+CERTIFICATE = "{on: [one, fw, two], unit: vault, certificate: /c, key: /k, names: [vault.service.consul], port: 8200}"
+VAULT = f"""nodes: {{two: {{role: x, oobi: 10.9.0.3}}}}
+step_ca: {{node: one, domain: example.net, on: [one]}}
+service_certificates: {{vault: {CERTIFICATE}}}
+vault:
+  on: [one, fw, two]
+  cluster: keep
+  certificate: vault
+  seal: {{type: static}}
+  engines: {{secret: {{type: kv, version: 2}}, pki: {{type: pki}}}}
+  secrets: {{mine: {{path: secret/a, readable: true}}}}
+  issuing: {{engine: pki, name: x.example.net}}
+"""
+
 # rule, subject → lines over small.yaml that make it red
 RED = {
     ("overlapping-networks", "vlan:origins"): "networks: {origins: {cidr: 10.1.0.0/16}}",
@@ -67,6 +81,11 @@ RED = {
     ("secret-without-key", "secret:work/keys"): "ngfw: {snmp: {community: keys/COMMUNITY}}",
     ("secret-without-key", "secret:key"): "ngfw: {snmp: {community: key/TOKEN}}",
     ("zone-without-server", "dns:example.com"): "services: {dns: {zone: example.com}}",
+    ("vault-even-quorum", "vault-cluster:keep"): VAULT.replace("  on: [one, fw, two]", "  on: [one, fw]"),
+    ("vault-without-certificate", "vault-cluster:keep"): VAULT.replace("{on: [one, fw, two]", "{on: [one, fw]"),
+    ("vault-unnamed", "vault-cluster:keep"): VAULT.replace("[vault.service.consul]", "[x.example.net]"),
+    ("vault-engine-missing", "vault-secret:mine"): VAULT.replace("path: secret/a", "path: secrets/a"),
+    ("vault-engine-missing", "vault-issuer:pki"): VAULT.replace("{type: pki}", "{type: kv}"),
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",
@@ -77,6 +96,7 @@ GREEN = [
     "certificates: {origin: {names: ['*.example.internal']}}",
     "ngfw: {snmp: {community: '${env:COMMUNITY}'}}",
     "ngfw: null",
+    VAULT,
     "kubernetes: null\nservices: {dns: null}",
 ]  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.bed.consistency import addresses, cluster, trust, vlans
+from plumbline.bed.consistency import addresses, cluster, trust, vault, vlans
 from plumbline.bed.consistency.found import Inconsistency, Rule, subject_of
 from plumbline.bed.model import Bed
 
@@ -39,6 +39,10 @@ RULES: tuple[Rule, ...] = (
     trust.certificate_elsewhere,
     trust.secret_without_key,
     trust.zone_without_server,
+    vault.vault_even_quorum,
+    vault.vault_without_certificate,
+    vault.vault_unnamed,
+    vault.vault_engine_missing,
 )
 
 

@@ -146,3 +146,15 @@ def zones(bed: Bed) -> Iterator[Case]:
     """The zone that pods ask for."""
     asked = bed.services.dns
     return _cases(bed, [(f"dns:{asked.zone}", "services.dns.zone")] if asked else [])
+
+
+def vaults(bed: Bed) -> Iterator[Case]:
+    """The cluster of Vault servers."""
+    return _cases(bed, [(f"vault-cluster:{bed.vault.cluster}", "vault")] if bed.vault else [])
+
+
+def vault_engines(bed: Bed) -> Iterator[Case]:
+    """What an engine of Vault keeps or makes: secrets, certificates."""
+    secrets = [(f"vault-secret:{name}", f"vault.secrets.{name}") for name in bed.vault.secrets] if bed.vault else []
+    issuing = bed.vault.issuing if bed.vault else None
+    return _cases(bed, [*secrets, *([(f"vault-issuer:{issuing.engine}", "vault.issuing")] if issuing else [])])
