@@ -227,7 +227,9 @@ class Flapping(Arguments):
             return
         if self.holds(bed, reach):
             return
-        header = f"X-Vault-Token: {self._token(bed, reach)}\n"
+        rule = 'path "sys/step-down" { capabilities = ["update", "sudo"] }\n'
+        admin.ask(bed, reach, "POST", f"sys/policies/acl/{self.unit}", {"policy": rule})
+        header = f"X-Vault-Token: {_token(bed, reach, self.unit)}\n"
         shown = bed.service_certificates[vault.certificate]
         loop = (
             f"while :; do curl -sk -m 2 -X PUT --cert {shown.certificate} --key {shown.key} -H @/run/{self.unit}.header "
@@ -242,13 +244,62 @@ class Flapping(Arguments):
         asked = [reach.ask(n, ["systemctl", "is-active", "--quiet", self.unit]) for n in admin.declared(bed).on]
         return all((done.code == 0) is self.present for done in asked)
 
-    def _token(self, bed: Bed, reach: Reach) -> str:
-        rule = 'path "sys/step-down" { capabilities = ["update", "sudo"] }\n'
-        admin.ask(bed, reach, "POST", f"sys/policies/acl/{self.unit}", {"policy": rule})
-        asked = {"policies": [self.unit], "ttl": "10m", "explicit_max_ttl": "10m", "no_default_policy": True}
-        made = admin.ask(bed, reach, "POST", "auth/token/create-orphan", asked)
-        assert made is not None
-        return str(made.body["auth"]["client_token"])
+
+@action("vault.proxy")
+class Proxy(Arguments):
+    """Before a server that listens on the loopback: a proxy at its address that gives every request a token of its own."""
+
+    node: Node
+    present: bool = True
+    unit: ClassVar[str] = "plumbline-vault-proxy"
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        return [Call("vault.proxy", {"node": self.node, "present": False})]
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        folder = f"/run/{self.unit}"
+        if not self.present:
+            stop = 'systemctl stop "$1" 2>/dev/null; rm -rf "$2"'
+            reach.run(self.node, ["sh", "-c", stop, "proxy", self.unit, folder])
+        elif not self.holds(bed, reach):
+            start = (
+                'umask 077; mkdir -p "$2"; printf "%s" "$3" > "$2/proxy.hcl"; cat > "$2/token"; '
+                'systemd-run --quiet --collect --unit="$1" vault proxy -config="$2/proxy.hcl"'
+            )
+            argv = ["sh", "-c", start, "proxy", self.unit, folder, self._configuration(bed, folder)]
+            reach.run(self.node, argv, input=_token(bed, reach, admin.declared(bed).role.policy))
+            _until(lambda: admin.states(bed, reach)[self.node] != "silent", "the proxy does not answer")
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        done = reach.ask(self.node, ["systemctl", "is-active", "--quiet", self.unit])
+        return (done.code == 0) is self.present
+
+    def _configuration(self, bed: Bed, folder: str) -> str:
+        vault = admin.declared(bed)
+        shown, root = bed.service_certificates[vault.certificate], bed.step_ca.root if bed.step_ca else ""
+        return f"""
+vault {{
+  address = "https://127.0.0.1:{vault.port}"
+  ca_cert = "{root}"
+  client_cert = "{shown.certificate}"
+  client_key = "{shown.key}"
+  tls_server_name = "{vault.name}"
+}}
+auto_auth {{
+  method {{
+    type = "token_file"
+    config = {{ token_file_path = "{folder}/token" }}
+  }}
+}}
+api_proxy {{ use_auto_auth_token = "force" }}
+listener "tcp" {{
+  address = "{bed.nodes[self.node].oobi}:{vault.port}"
+  tls_cert_file = "{shown.certificate}"
+  tls_key_file = "{shown.key}"
+  tls_client_ca_file = "{root}"
+  tls_require_and_verify_client_cert = true
+}}
+"""
 
 
 class _Looks(Arguments):
@@ -297,6 +348,14 @@ class Well(_Looks):
         least = bed.budgets["vault_steady"].total_seconds() if "vault_steady" in bed.budgets else _STEADY_S
         began = dt.datetime.fromisoformat(f"{since[:19]}+00:00")
         return (dt.datetime.now(dt.UTC) - began).total_seconds() > least + 1
+
+
+def _token(bed: Bed, reach: Reach, policy: str) -> str:
+    """A token for ten minutes that may do what one policy allows."""
+    asked = {"policies": [policy], "ttl": "10m", "explicit_max_ttl": "10m"}
+    made = admin.ask(bed, reach, "POST", "auth/token/create-orphan", asked)
+    assert made is not None
+    return str(made.body["auth"]["client_token"])
 
 
 def _others(bed: Bed, reach: Reach, node: str) -> list[str]:

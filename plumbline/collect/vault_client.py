@@ -94,7 +94,9 @@ class Server:
         session = _session(context)
         self.host, self.port = host, port
         url = f"https://{host}:{port}"
-        self._client = hvac.Client(url=url, token="", session=session, timeout=timeout, allow_redirects=False)
+        self._client = hvac.Client(
+            url=url, token="", session=session, timeout=timeout, allow_redirects=False, adapter=hvac.adapters.RawAdapter
+        )
         self._session = session
 
     def close(self) -> None:
