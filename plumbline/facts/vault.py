@@ -58,15 +58,15 @@ class KeptFile:
 class VaultNode:
     """What is on a node that runs a server."""
 
-    def __init__(self, node: NodeFacts) -> None:
-        self._node, self._told = node.name, node.of_service("vault")
+    def __init__(self, node: NodeFacts, unit: str) -> None:
+        self._node, self._unit, self._told = node.name, unit, node.of_service("vault")
 
     @property
     def process(self) -> Process:
         """The server's process. Unknown where none runs."""
         found = self._told["process"]
         if found is None:
-            raise Unknown(f"no Vault runs on {self._node}", cause=f"vault-unit:{self._node}")
+            raise Unknown(f"no Vault runs on {self._node}", cause=f"service:{self._node}/{self._unit}")
         return Process(**found)
 
     def file(self, path: str) -> KeptFile | None:

@@ -1,6 +1,6 @@
 """Vault: from a server's node and unit to what it tells the gate.
 
-vault-unit:NODE the unit · vault-process:NODE/ASPECT · vault-file:NODE/PATH · vault-key:NODE the seal's key ·
+service:NODE/UNIT the unit · vault-process:NODE/ASPECT · vault-file:NODE/PATH · vault-key:NODE the seal's key ·
 vault:NODE it answers · vault-trust:NODE whom it lets in · vault-seal:NODE it is open · vault-server:NODE/ASPECT what it is ·
 vault-active:CLUSTER one is active · vault-gate:ROLE the gate's login · vault-right:PATH what that may ·
 vault-engine:NAME · vault-secret:NAME · vault-issuer:ENGINE · vault-peers:CLUSTER who is a member ·
@@ -22,11 +22,12 @@ def servers(bed: Bed) -> Parts:
     if vault is None:
         return
     for node in vault.on:
-        yield f"vault-unit:{node}", [f"node:{node}"]
+        unit, shown = f"service:{node}/{vault.unit}", f"{node}/{vault.certificate}"
+        yield unit, [f"node:{node}"]
         yield f"vault-key:{node}", [f"node:{node}"]
-        yield from ((f"vault-process:{node}/{aspect}", [f"vault-unit:{node}"]) for aspect in PROCESS_ASPECTS)
+        yield from ((f"vault-process:{node}/{aspect}", [unit]) for aspect in PROCESS_ASPECTS)
         yield from ((f"vault-file:{node}{path}", [f"node:{node}"]) for path in vault.files)
-        yield f"vault:{node}", [f"vault-unit:{node}", f"oobi:{node}"]
+        yield f"vault:{node}", [unit, f"oobi:{node}", f"service-certificate:{shown}", f"tls-served:{shown}"]
         yield f"vault-trust:{node}", [f"vault:{node}"]
         yield f"vault-seal:{node}", [f"vault:{node}", f"vault-key:{node}"]
         yield from ((f"vault-server:{node}/{aspect}", [f"vault-seal:{node}"]) for aspect in SERVER_ASPECTS)

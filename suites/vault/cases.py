@@ -37,18 +37,18 @@ class Right:
     capabilities: frozenset[str]
 
 
-def _each(kind: str, *, where: str = "vault.on", suffix: str = "", also: str = "") -> Cases:
-    """Each server: the name of its node; subject KIND:NODE, with what comes after it."""
+def _each(kind: str, *, where: str = "vault.on", suffix: str = "") -> Cases:
+    """Each server: the name of its node; subject KIND:NODE, with what comes after it; UNIT stands for its unit."""
 
     def cases(bed: Bed) -> Iterator[Case]:
         for node in bed.vault.on if bed.vault else ():
-            needs = [also.replace("NODE", node)] if also else []
-            yield subjects.case(bed, f"{kind}:{node}{suffix}", node, id=node, where=where, also=needs)
+            own = suffix.replace("UNIT", bed.vault.unit) if bed.vault else ""
+            yield subjects.case(bed, f"{kind}:{node}{own}", node, id=node, where=where)
 
     return cases
 
 
-units = _each("vault-unit")
+units = _each("service", suffix="/UNIT")
 servers = _each("vault")
 trusts = _each("vault-trust")
 seals = _each("vault-seal")

@@ -54,7 +54,7 @@ def test_the_unit_comes_back_after_a_boot(node: str, facts: Facts, declared: Vau
 @for_each("node", cases.process("user"))
 def test_the_process_is_nobody_else(node: str, facts: Facts, declared: Vault) -> None:
     """The process belongs to the user of the service."""
-    user = VaultNode(facts.node(node)).process.user
+    user = _on(node, facts, declared).process.user
 
     assert user == declared.user, found(f"it runs as {user}", expected=declared.user)
 
@@ -67,9 +67,9 @@ def test_the_process_is_nobody_else(node: str, facts: Facts, declared: Vault) ->
     source="seed 001, fact 137 (L7427-7449)",
 )
 @for_each("node", cases.process("privileges"))
-def test_the_process_can_gain_no_privileges(node: str, facts: Facts) -> None:
+def test_the_process_can_gain_no_privileges(node: str, facts: Facts, declared: Vault) -> None:
     """The kernel lets the process and its children gain no privileges."""
-    process = VaultNode(facts.node(node)).process
+    process = _on(node, facts, declared).process
 
     assert process.no_new_privileges, found("NoNewPrivs: 0 in /proc/PID/status", expected="NoNewPrivileges=yes")
 
@@ -84,7 +84,7 @@ def test_the_process_can_gain_no_privileges(node: str, facts: Facts) -> None:
 @for_each("node", cases.process("capabilities", "vault.capabilities"))
 def test_the_process_has_no_capability_beyond_the_declared(node: str, facts: Facts, declared: Vault) -> None:
     """What the process may ever have is what the bed file names."""
-    process = VaultNode(facts.node(node)).process
+    process = _on(node, facts, declared).process
     beyond = process.bounding & ~bits(declared.capabilities)
 
     assert not beyond, found(f"capabilities beyond: {beyond:#x}", expected=", ".join(declared.capabilities))
@@ -98,9 +98,9 @@ def test_the_process_has_no_capability_beyond_the_declared(node: str, facts: Fac
     source="seed 001, fact 137 (L7427-7449)",
 )
 @for_each("file", cases.files)
-def test_a_file_is_for_its_owner_alone(file: PrivateFile, facts: Facts) -> None:
+def test_a_file_is_for_its_owner_alone(file: PrivateFile, facts: Facts, declared: Vault) -> None:
     """A file of the server belongs to whom it should, and allows no more than it may."""
-    there = VaultNode(facts.node(file.node)).file(file.path)
+    there = _on(file.node, facts, declared).file(file.path)
     most = int(file.allowed.mode, 8)
 
     assert there, found(f"there is no {file.path}", expected=f"{file.allowed.owner} {file.allowed.mode}")
@@ -118,9 +118,9 @@ def test_a_file_is_for_its_owner_alone(file: PrivateFile, facts: Facts) -> None:
 @for_each("node", cases.keys)
 def test_the_key_of_the_seal_is_the_one_that_all_have(node: str, facts: Facts, declared: Vault) -> None:
     """What the seal will open with at the next start is what it was opened with, and what the other servers have."""
-    own = VaultNode(facts.node(node))
+    own = _on(node, facts, declared)
     wanted, missing = set(declared.seal.environment), set(declared.seal.environment) - set(own.keys)
-    others = Counter(tuple(sorted(VaultNode(facts.node(n)).keys.items())) for n in _answering(facts, declared))
+    others = Counter(tuple(sorted(_on(n, facts, declared).keys.items())) for n in _answering(facts, declared))
     usual = others.most_common(1)[0][0]
 
     assert not missing, found(f"{declared.environment} lacks {', '.join(missing)}", expected=", ".join(wanted))
@@ -144,11 +144,15 @@ def test_it_listens_on_the_declared_address_alone(node: str, facts: Facts, decla
     """Both ports are open on the node's own management address, and on no other."""
     host, own = facts.node(node), str(bed.nodes[node].oobi)
     if not host.unit(declared.unit).active:
-        raise Unknown(f"no Vault runs on {node}", cause=f"vault-unit:{node}")
+        raise Unknown(f"no Vault runs on {node}", cause=f"service:{node}/{declared.unit}")
 
     for port in (declared.port, declared.cluster_port):
         bound = host.listening("tcp", port)
         assert bound == (own,), found(f"{port}: {', '.join(bound) or 'nobody'}", expected=f"{port}: {own}")
+
+
+def _on(node: str, facts: Facts, declared: Vault) -> VaultNode:
+    return VaultNode(facts.node(node), declared.unit)
 
 
 def _answering(facts: Facts, declared: Vault) -> list[str]:
