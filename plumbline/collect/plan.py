@@ -75,5 +75,5 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
         "units": sorted(units | {"ssh"}),
-        "vault": vault,
+        **({"vault": vault} if vault else {}),
     }

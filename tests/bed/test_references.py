@@ -10,6 +10,13 @@ from plumbline.bed import BedError
 from plumbline.bed.model import Bed
 from plumbline.bed.references import REFERENCES
 
+
+def _vault(node: str, certificate: str) -> str:
+    shown = "{on: [one], unit: vault, certificate: /c, key: /k}"
+    told = f"{{on: [{node}], cluster: keep, certificate: {certificate}, seal: {{type: static}}}}"
+    return f"vault: {told}\nservice_certificates: {{vault: {shown}}}"
+
+
 DANGLING = {
     "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
     "networks.*.addresses.[key]": (
@@ -51,6 +58,8 @@ DANGLING = {
         "services.prometheus.workload",
         "files",
     ),
+    "vault.on.*": (_vault("onne", "vault"), "vault.on.0", "one"),
+    "vault.certificate": (_vault("one", "vaul"), "vault.certificate", "vault"),
 }
 
 
