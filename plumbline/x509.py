@@ -136,6 +136,14 @@ def one(pem: str) -> Certificate:
     return parse(pem)[0]
 
 
+def next_update(pem: str) -> dt.datetime:
+    """Until when a list of revoked certificates is good, UTC. Raises ValueError where it is none, or does not say."""
+    due = x509.load_pem_x509_crl(pem.encode()).next_update_utc
+    if due is None:
+        raise ValueError("the list does not say until when it is good")
+    return due
+
+
 def problem(chain: tuple[Certificate, ...], authority: str, name: str, now: dt.datetime | None = None) -> str | None:
     """Why a chain (leaf first) does not prove to one who trusts `authority` (PEM) to be `name`; None where it does."""
     if not chain:

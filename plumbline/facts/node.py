@@ -204,6 +204,10 @@ class NodeFacts:
             raise Unknown(f"{self.name}: {name} was not asked for; name it under host: in the bed file")
         return None if values[name] is None else str(values[name])
 
+    def of_service(self, name: str) -> Object:
+        """What was read there of a service outside the cluster, such as vault."""
+        return dict(self._part(name))
+
     def unit(self, name: str) -> Unit:
         """A systemd unit of the bed file."""
         units = self._part("units")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from plumbline.remote import addresses
+from plumbline.remote import addresses, vault
 from plumbline.remote.command import CommandError, run
 from plumbline.remote.types import Json
 
@@ -49,6 +49,8 @@ def describe(request: Json) -> Json:
         "kernel_errors": _kernel_errors,
         "disk_var": _disk_var,
     }
+    if request.get("vault"):
+        parts["vault"] = lambda: vault.describe(request["vault"])
     facts: Json = {}
     for name, part in parts.items():
         try:

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from plumbline.remote import arp, capture, dns, http_get, journal, netns, ping, quic, snmp, tcp, tls, trunk
+from plumbline.remote import arp, audit, capture, dns, http_get, journal, netns, ping, quic, snmp, tcp, tls, trunk
 from plumbline.remote.pods import Pod
 from plumbline.remote.types import ERROR, TIMEOUT, Answer, Json, Probe, failure
 
 _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "arp": arp.probe,
+    "audit": audit.probe,
     "dns": dns.probe,
     "http": http_get.probe,
     "journal": journal.probe,

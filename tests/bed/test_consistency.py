@@ -30,6 +30,19 @@ def _consul(certificate: str = "", **changed: str) -> str:
 
 
 _WEB = "{web: {on: [one], port: 80, unit: consul, check: {http: /, scheme: https, host: %s, timeout: %s}}}"
+CERTIFICATE = "{on: [one, fw, two], unit: vault, certificate: /c, key: /k, names: [vault.service.consul], port: 8200}"
+VAULT = f"""nodes: {{two: {{role: x, oobi: 10.9.0.3}}}}
+step_ca: {{node: one, domain: example.net, on: [one]}}
+service_certificates: {{vault: {CERTIFICATE}}}
+vault:
+  on: [one, fw, two]
+  cluster: keep
+  certificate: vault
+  seal: {{type: static}}
+  engines: {{secret: {{type: kv, version: 2}}, pki: {{type: pki}}}}
+  secrets: {{mine: {{path: secret/a, readable: true}}}}
+  issuing: {{engine: pki, name: x.example.net}}
+"""
 
 # rule, subject → lines over small.yaml that make it red
 RED = {
@@ -90,6 +103,11 @@ RED = {
     ),
     ("consul-check-unnamed", "consul-service:web-one"): _consul(services=_WEB % ("web.example.net", "1s")),
     ("consul-check-overlapping", "consul-name:web"): _consul(services=_WEB % ("one", "30s")),
+    ("vault-even-quorum", "vault-cluster:keep"): VAULT.replace("  on: [one, fw, two]", "  on: [one, fw]"),
+    ("vault-without-certificate", "vault-cluster:keep"): VAULT.replace("{on: [one, fw, two]", "{on: [one, fw]"),
+    ("vault-unnamed", "vault-cluster:keep"): VAULT.replace("[vault.service.consul]", "[x.example.net]"),
+    ("vault-engine-missing", "vault-secret:mine"): VAULT.replace("path: secret/a", "path: secrets/a"),
+    ("vault-engine-missing", "vault-issuer:pki"): VAULT.replace("{type: pki}", "{type: kv}"),
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",
@@ -100,6 +118,7 @@ GREEN = [
     "certificates: {origin: {names: ['*.example.internal']}}",
     "ngfw: {snmp: {community: '${env:COMMUNITY}'}}",
     "ngfw: null",
+    VAULT,
     "kubernetes: null\nservices: {dns: null}",
     _consul(clients="[fw]", services=_WEB % ("'{node}.nodes.example.net'", "10s")),
 ]  # fmt: skip

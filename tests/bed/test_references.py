@@ -18,6 +18,12 @@ def _consul(servers: str = "one", certificate: str = "own", more: str = "") -> s
     return f"consul: {{{parts}{more}}}\n{_CERTIFICATE}"
 
 
+def _vault(node: str, certificate: str) -> str:
+    shown = "{on: [one], unit: vault, certificate: /c, key: /k}"
+    told = f"{{on: [{node}], cluster: keep, certificate: {certificate}, seal: {{type: static}}}}"
+    return f"vault: {told}\nservice_certificates: {{vault: {shown}}}"
+
+
 DANGLING = {
     "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
     "networks.*.addresses.[key]": (
@@ -67,6 +73,8 @@ DANGLING = {
         "consul.services.web.on.0",
         "one",
     ),
+    "vault.on.*": (_vault("onne", "vault"), "vault.on.0", "one"),
+    "vault.certificate": (_vault("one", "vaul"), "vault.certificate", "vault"),
 }
 
 

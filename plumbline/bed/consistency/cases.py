@@ -163,3 +163,15 @@ def consul_parts(kind: str) -> Cases:
         return _cases(bed, found.get(kind, [(f"consul:{kind}", "consul")]))
 
     return cases
+
+
+def vaults(bed: Bed) -> Iterator[Case]:
+    """The cluster of Vault servers."""
+    return _cases(bed, [(f"vault-cluster:{bed.vault.cluster}", "vault")] if bed.vault else [])
+
+
+def vault_engines(bed: Bed) -> Iterator[Case]:
+    """What an engine of Vault keeps or makes: secrets, certificates."""
+    secrets = [(f"vault-secret:{name}", f"vault.secrets.{name}") for name in bed.vault.secrets] if bed.vault else []
+    issuing = bed.vault.issuing if bed.vault else None
+    return _cases(bed, [*secrets, *([(f"vault-issuer:{issuing.engine}", "vault.issuing")] if issuing else [])])
