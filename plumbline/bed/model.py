@@ -35,6 +35,7 @@ from plumbline.bed.machines import (
     Waiver,
 )
 from plumbline.bed.pki import Renewal, ServiceCertificate, StepCa
+from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -54,6 +55,7 @@ __all__ = [
     "VERSION",
     "Absent",
     "Access",
+    "Accounting",
     "Allow",
     "Attachment",
     "Authority",
@@ -61,11 +63,14 @@ __all__ = [
     "Bed",
     "Bundle",
     "Certificate",
+    "ComputeNode",
     "Dhcp",
     "Dns",
     "Flow",
     "HostProfile",
     "Hosts",
+    "JobSize",
+    "Jobs",
     "Kubernetes",
     "Network",
     "Nfs",
@@ -73,6 +78,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Overlay",
+    "Partition",
     "Persona",
     "Prometheus",
     "Renewal",
@@ -80,6 +86,7 @@ __all__ = [
     "Secret",
     "ServiceCertificate",
     "Services",
+    "Slurm",
     "Snmp",
     "Ssh",
     "StepCa",
@@ -123,6 +130,7 @@ class Bed(Strict):
     services: Services = Services()
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
+    slurm: Slurm | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

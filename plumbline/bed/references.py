@@ -37,6 +37,11 @@ REFERENCES = {
     "step_ca.node": "nodes",
     "step_ca.on.*": "nodes",
     "service_certificates.*.on.*": "nodes",
+    "slurm.controllers.*": "nodes",
+    "slurm.compute.[key]": "nodes",
+    "slurm.partitions.*.on.*": "nodes",
+    "slurm.accounting.node": "nodes",
+    "slurm.submit": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

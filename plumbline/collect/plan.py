@@ -50,6 +50,7 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
+from plumbline.bed.slurm import UNITS
 from plumbline.collect import plan_inspection, plan_network, plan_services, plan_traffic, plan_workloads
 from plumbline.collect.planned import Planned, World
 
@@ -68,6 +69,8 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
     labels = bed.nodes[node].labels
     profiles = [p for p in bed.host if p.on.items() <= labels.items() and (p.on or bed.nodes[node].kubernetes)]
     units = {unit for profile in profiles for unit in profile.services}
+    if bed.slurm:  # on every node, for some must not have them
+        units |= {*UNITS, *bed.slurm.units(node)}
     return {
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
