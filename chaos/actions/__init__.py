@@ -13,6 +13,7 @@ from chaos.actions import (
     scratch,
     secrets,
     served,
+    slurm,
     switch,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "scratch",
     "secrets",
     "served",
+    "slurm",
     "switch",
 ]

@@ -50,10 +50,9 @@ class Pidfile:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """What a controller sees of the one in charge, in the state that they share."""
+    """What a controller sees of the one in charge, in the state that they share: the folder, and how old its sign is."""
 
-    age_s: float
-    inode: int
+    age_s: float | None
     folder: int
 
 
@@ -174,6 +173,13 @@ class SlurmFacts:
         """What a controller sees of the one in charge."""
         return Heartbeat(**self._node(node, "heartbeat", f"slurm-state:{node}"))
 
+    def encode_error(self, node: str) -> str:
+        """Why munge on a node makes no credential; empty where it does."""
+        found = self._asked["nodes"].get(node, {})
+        if "outcome" in found:
+            raise Unknown(f"{node}: {found['outcome']}: {found['error']}", cause=f"node:{node}")
+        return str(found.get("errors", {}).get("encode", ""))
+
     def credential(self, source: str, target: str) -> Credential:
         """What became on `target` of a credential of `source`."""
         for node, part in ((source, "encode"), (target, "decode")):
@@ -181,10 +187,10 @@ class SlurmFacts:
             if "outcome" in found:
                 raise Unknown(f"{node}: {found['outcome']}: {found['error']}", cause=f"node:{node}")
             if error := found.get("errors", {}).get(part):
-                raise Unknown(f"{node}: {error}", cause=f"slurm-unit:{node}/munge")
+                raise Unknown(f"{node}: {error}", cause=f"munge:{node}")
         told = self._asked["credentials"].get(f"{source}>{target}")
         if told is None:
-            raise Unknown(f"no credential went from {source} to {target}", cause=f"slurm-unit:{source}/munge")
+            raise Unknown(f"no credential went from {source} to {target}", cause=f"munge:{source}")
         return Credential(told["status"], told["ok"], told["encoded"], told["decoded"])
 
     @cached_property

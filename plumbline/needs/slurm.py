@@ -30,10 +30,11 @@ def slurm(bed: Bed) -> Parts:
 
 def _node(declared: Slurm, node: str) -> Parts:
     own = f"node:{node}"
-    munge = f"slurm-unit:{node}/munge"
+    munge = f"munge:{node}"
     yield f"munge-key-mode:{node}", [own]
     yield f"munge-key:{node}", [own]
-    yield munge, [own, f"munge-key-mode:{node}"]
+    yield f"slurm-unit:{node}/munge", [own, f"munge-key-mode:{node}"]
+    yield munge, [f"slurm-unit:{node}/munge"]
     yield f"slurm-config:{node}", [own]
     yield f"slurm-base:{node}", [own]
     for unit in declared.units(node):
@@ -55,14 +56,14 @@ def _node(declared: Slurm, node: str) -> Parts:
 def _trusted(one: str, other: str) -> list[str]:
     """What a credential from one node on another stands on."""
     ends = dict.fromkeys((one, other))
-    return [f"{kind}:{end}{rest}" for end in ends for kind, rest in (("munge-key", ""), ("slurm-unit", "/munge"))]
+    return [f"{kind}:{end}" for end in ends for kind in ("munge-key", "munge")]
 
 
 def _between(one: str, others: tuple[str, ...]) -> Iterator[str]:
     """The ways by which a node is known to others: its key, its clock, and credentials both ways."""
     for other in others:
         for end in dict.fromkeys((one, other)):
-            yield from (f"munge-key:{end}", f"slurm-unit:{end}/munge", f"munge-clock:{end}")
+            yield from (f"munge-key:{end}", f"munge:{end}", f"munge-clock:{end}")
         if other != one:
             yield from (f"credential:{one}>{other}", f"credential:{other}>{one}")
 
@@ -132,7 +133,16 @@ def _jobs(declared: Slurm) -> Parts:
         yield f"slurm-record:{name}", [f"slurm-job:{name}", "slurm:cluster-in-accounting", ACCOUNTING]
     if declared.jobs.mpi:
         yield "slurm-job:mpi", [f"slurm-module:{n}/{declared.jobs.mpi.module}" for n in homes]
-    yield "slurm-job:over", [JOBS, *may, *([f"slurm-limit:{declared.jobs.account}"] if declared.jobs.account else [])]
+    yield (
+        "slurm-job:over",
+        [
+            JOBS,
+            *nodes,
+            *may,
+            *(f"slurm-cpus:{n}" for n in homes),
+            *([f"slurm-limit:{declared.jobs.account}"] if declared.jobs.account else []),
+        ],
+    )
     yield "slurm-job:too-large", [JOBS, *may]
     yield "slurm-job:stranger", [JOBS]
     for size in declared.sizes:

@@ -101,10 +101,13 @@ def _pidfile(unit: str) -> Json:
 
 
 def _heartbeat(asked: Json) -> Json:
-    """How long ago the controller in charge wrote into the state that all of them share, in seconds, and its folder."""
+    """How long ago the controller in charge wrote into the state that all of them share, in seconds (null: never), and its folder."""
     folder = os.stat(asked["folder"])
-    file = os.stat(os.path.join(asked["folder"], "heartbeat"))
-    return {"age_s": time.time() - file.st_mtime, "inode": file.st_ino, "folder": folder.st_ino}
+    try:
+        age: float | None = time.time() - os.stat(os.path.join(asked["folder"], "heartbeat")).st_mtime
+    except FileNotFoundError:
+        age = None
+    return {"age_s": age, "folder": folder.st_ino}
 
 
 def _modules(asked: Json) -> Json:

@@ -41,6 +41,21 @@ def test_the_key_is_munges_alone(node: str, slurm: SlurmFacts) -> None:
 
 
 @check(
+    "slurm.munge",
+    severity="critical",
+    remedy="on {name}: munge -n; systemctl status munge; journalctl -u munge -n 30; is /run/munge/munge.socket.2 there?",
+    consequence="{name} can prove to nobody who it is",
+    source="seed 001, fact 113 (L10068-10088)",
+)
+@for_each("node", cases.nodes("munge"))
+def test_munge_makes_a_credential(node: str, slurm: SlurmFacts) -> None:
+    """munge makes a credential for an ordinary user, within seconds."""
+    error = slurm.encode_error(node)
+
+    assert not error, found(error, expected="a credential")
+
+
+@check(
     "slurm.munge-decodes",
     severity="critical",
     remedy="on {name}, left to right: munge -n | ssh … unmunge; compare keys and clocks of both",

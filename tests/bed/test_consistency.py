@@ -67,6 +67,11 @@ RED = {
     ("secret-without-key", "secret:work/keys"): "ngfw: {snmp: {community: keys/COMMUNITY}}",
     ("secret-without-key", "secret:key"): "ngfw: {snmp: {community: key/TOKEN}}",
     ("zone-without-server", "dns:example.com"): "services: {dns: {zone: example.com}}",
+    ("partition-without-slurmd", "slurm-partition:general"): "slurm: {partitions: {general: {on: [one, fw]}}}",
+    ("default-partition", "slurm:partitions"): "slurm: {partitions: {general: {default: false}}}",
+    ("job-size", "slurm-size:large"): "slurm: {sizes: {large: {memory: 8001}}}",
+    ("slurm-backup", "slurm:controllers"): "slurm: {controllers: [one]}",
+    ("slurm-state", "slurm:state"): "slurm: {state: /var/lib/slurm}",
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",
@@ -77,6 +82,8 @@ GREEN = [
     "certificates: {origin: {names: ['*.example.internal']}}",
     "ngfw: {snmp: {community: '${env:COMMUNITY}'}}",
     "ngfw: null",
+    "slurm: null",
+    "slurm: {compute: {one: {memory: null}}, sizes: {large: {memory: 9000}}}",
     "kubernetes: null\nservices: {dns: null}",
 ]  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.bed.consistency import addresses, cluster, trust, vlans
+from plumbline.bed.consistency import addresses, cluster, slurm, trust, vlans
 from plumbline.bed.consistency.found import Inconsistency, Rule, subject_of
 from plumbline.bed.model import Bed
 
@@ -39,6 +39,11 @@ RULES: tuple[Rule, ...] = (
     trust.certificate_elsewhere,
     trust.secret_without_key,
     trust.zone_without_server,
+    slurm.partition_without_slurmd,
+    slurm.default_partition,
+    slurm.job_size,
+    slurm.slurm_backup,
+    slurm.slurm_state,
 )
 
 

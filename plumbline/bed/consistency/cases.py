@@ -5,7 +5,7 @@ A case here stands on nothing: what a file contradicts itself about is a cause, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from plumbline.bed.consistency.claims import claims
 from plumbline.bed.consistency.cluster import selectors
@@ -146,3 +146,20 @@ def zones(bed: Bed) -> Iterator[Case]:
     """The zone that pods ask for."""
     asked = bed.services.dns
     return _cases(bed, [(f"dns:{asked.zone}", "services.dns.zone")] if asked else [])
+
+
+def partitions(bed: Bed) -> Iterator[Case]:
+    """Every partition of Slurm."""
+    return _cases(
+        bed, ((f"slurm-partition:{n}", f"slurm.partitions.{n}") for n in (bed.slurm.partitions if bed.slurm else ()))
+    )
+
+
+def job_sizes(bed: Bed) -> Iterator[Case]:
+    """Every size that users ask Slurm for."""
+    return _cases(bed, ((f"slurm-size:{n}", f"slurm.sizes.{n}") for n in (bed.slurm.sizes if bed.slurm else ())))
+
+
+def slurm_as(part: str) -> Callable[[Bed], Iterator[Case]]:
+    """A part of Slurm as one thing: partitions, controllers, state."""
+    return lambda bed: _cases(bed, [(f"slurm:{part}", f"slurm.{part}")] if bed.slurm else [])
