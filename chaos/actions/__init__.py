@@ -14,6 +14,7 @@ from chaos.actions import (
     scratch,
     secrets,
     served,
+    slurm,
     switch,
     vault,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "scratch",
     "secrets",
     "served",
+    "slurm",
     "switch",
     "vault",
 ]

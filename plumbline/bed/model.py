@@ -36,6 +36,7 @@ from plumbline.bed.machines import (
     Waiver,
 )
 from plumbline.bed.pki import Renewal, ServiceCertificate, StepCa
+from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -56,6 +57,7 @@ __all__ = [
     "VERSION",
     "Absent",
     "Access",
+    "Accounting",
     "Allow",
     "Attachment",
     "Authority",
@@ -63,12 +65,15 @@ __all__ = [
     "Bed",
     "Bundle",
     "Certificate",
+    "ComputeNode",
     "Consul",
     "Dhcp",
     "Dns",
     "Flow",
     "HostProfile",
     "Hosts",
+    "JobSize",
+    "Jobs",
     "Kubernetes",
     "Network",
     "Nfs",
@@ -76,6 +81,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Overlay",
+    "Partition",
     "Persona",
     "Prometheus",
     "Renewal",
@@ -83,6 +89,7 @@ __all__ = [
     "Secret",
     "ServiceCertificate",
     "Services",
+    "Slurm",
     "Snmp",
     "Ssh",
     "StepCa",
@@ -129,6 +136,7 @@ class Bed(Strict):
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
     consul: Consul | None = None
     vault: Vault | None = None
+    slurm: Slurm | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

@@ -43,6 +43,11 @@ REFERENCES = {
     "consul.services.*.on.*": "nodes",
     "vault.on.*": "nodes",
     "vault.certificate": "service_certificates",
+    "slurm.controllers.*": "nodes",
+    "slurm.compute.[key]": "nodes",
+    "slurm.partitions.*.on.*": "nodes",
+    "slurm.accounting.node": "nodes",
+    "slurm.submit": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

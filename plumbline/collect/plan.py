@@ -54,6 +54,7 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
+from plumbline.bed.slurm import UNITS
 from plumbline.collect import (
     plan_consul,
     plan_inspection,
@@ -82,6 +83,8 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
     units = {unit for profile in profiles for unit in profile.services}
     vault = plan_vault.host_request(bed, node)
     units |= {vault["unit"]} if vault else set()
+    if bed.slurm:  # on every node, for some must not have them
+        units |= {*UNITS, *bed.slurm.units(node)}
     return {
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),

@@ -108,6 +108,11 @@ RED = {
     ("vault-unnamed", "vault-cluster:keep"): VAULT.replace("[vault.service.consul]", "[x.example.net]"),
     ("vault-engine-missing", "vault-secret:mine"): VAULT.replace("path: secret/a", "path: secrets/a"),
     ("vault-engine-missing", "vault-issuer:pki"): VAULT.replace("{type: pki}", "{type: kv}"),
+    ("partition-without-slurmd", "slurm-partition:general"): "slurm: {partitions: {general: {on: [one, fw]}}}",
+    ("default-partition", "slurm:partitions"): "slurm: {partitions: {general: {default: false}}}",
+    ("job-size", "slurm-size:large"): "slurm: {sizes: {large: {memory: 8001}}}",
+    ("slurm-backup", "slurm:controllers"): "slurm: {controllers: [one]}",
+    ("slurm-state", "slurm:state"): "slurm: {state: /var/lib/slurm}",
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",
@@ -119,6 +124,8 @@ GREEN = [
     "ngfw: {snmp: {community: '${env:COMMUNITY}'}}",
     "ngfw: null",
     VAULT,
+    "slurm: null",
+    "slurm: {compute: {one: {memory: null}}, sizes: {large: {memory: 9000}}}",
     "kubernetes: null\nservices: {dns: null}",
     _consul(clients="[fw]", services=_WEB % ("'{node}.nodes.example.net'", "10s")),
 ]  # fmt: skip

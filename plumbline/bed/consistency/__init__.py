@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.bed.consistency import addresses, cluster, consul, trust, vault, vlans
+from plumbline.bed.consistency import addresses, cluster, consul, slurm, trust, vault, vlans
 from plumbline.bed.consistency.found import Inconsistency, Rule, subject_of
 from plumbline.bed.model import Bed
 
@@ -50,6 +50,11 @@ RULES: tuple[Rule, ...] = (
     vault.vault_without_certificate,
     vault.vault_unnamed,
     vault.vault_engine_missing,
+    slurm.partition_without_slurmd,
+    slurm.default_partition,
+    slurm.job_size,
+    slurm.slurm_backup,
+    slurm.slurm_state,
 )
 
 

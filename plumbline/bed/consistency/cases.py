@@ -5,7 +5,7 @@ A case here stands on nothing: what a file contradicts itself about is a cause, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from plumbline.bed.consistency.claims import claims
 from plumbline.bed.consistency.cluster import selectors
@@ -175,3 +175,20 @@ def vault_engines(bed: Bed) -> Iterator[Case]:
     secrets = [(f"vault-secret:{name}", f"vault.secrets.{name}") for name in bed.vault.secrets] if bed.vault else []
     issuing = bed.vault.issuing if bed.vault else None
     return _cases(bed, [*secrets, *([(f"vault-issuer:{issuing.engine}", "vault.issuing")] if issuing else [])])
+
+
+def partitions(bed: Bed) -> Iterator[Case]:
+    """Every partition of Slurm."""
+    return _cases(
+        bed, ((f"slurm-partition:{n}", f"slurm.partitions.{n}") for n in (bed.slurm.partitions if bed.slurm else ()))
+    )
+
+
+def job_sizes(bed: Bed) -> Iterator[Case]:
+    """Every size that users ask Slurm for."""
+    return _cases(bed, ((f"slurm-size:{n}", f"slurm.sizes.{n}") for n in (bed.slurm.sizes if bed.slurm else ())))
+
+
+def slurm_as(part: str) -> Callable[[Bed], Iterator[Case]]:
+    """A part of Slurm as one thing: partitions, controllers, state."""
+    return lambda bed: _cases(bed, [(f"slurm:{part}", f"slurm.{part}")] if bed.slurm else [])
