@@ -103,7 +103,7 @@ def test_a_job_is_written_down(name: str, slurm: SlurmFacts, declared: Slurm) ->
     kind="active",
     remedy="sacctmgr show associations; AccountingStorageEnforce in slurm.conf must have limits",
     consequence="one user's job takes the whole cluster, or a job waits and does not say for what",
-    source="seed 001, S25 (L10625-10642); issue 5",
+    source="seed 001, S25 (L10625-10642)",
 )
 @for_each("name", cases.hindered("over"))
 def test_a_job_that_asks_too_much_waits_for_the_right_reason(name: str, slurm: SlurmFacts) -> None:

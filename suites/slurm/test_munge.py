@@ -78,7 +78,7 @@ def test_what_one_node_signs_another_accepts(pair: cases.Pair, slurm: SlurmFacts
     severity="critical",
     remedy="on {name}: chronyc tracking; chronyc makestep; systemctl restart munge",
     consequence="credentials of {name} come from the future or are too old, as soon as clocks are minutes apart",
-    source="seed 001, fact 113; issue 5 (clocks apart by 10 minutes)",
+    source="seed 001, fact 113 and F25 (L8420)",
 )
 @for_each("node", cases.clocks)
 def test_munge_has_the_same_time(node: str, slurm: SlurmFacts, declared: Slurm, bed: Bed) -> None:
