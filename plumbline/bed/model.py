@@ -34,7 +34,7 @@ from plumbline.bed.machines import (
     Ssh,
     Waiver,
 )
-from plumbline.bed.pki import Renewal, ServiceCertificate, StepCa
+from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -82,6 +82,9 @@ __all__ = [
     "Services",
     "Snmp",
     "Ssh",
+    "SshCertificates",
+    "SshRenewal",
+    "SshUser",
     "StepCa",
     "Storage",
     "Waiver",
@@ -123,6 +126,7 @@ class Bed(Strict):
     services: Services = Services()
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
+    ssh_certificates: SshCertificates | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

@@ -37,6 +37,7 @@ REFERENCES = {
     "step_ca.node": "nodes",
     "step_ca.on.*": "nodes",
     "service_certificates.*.on.*": "nodes",
+    "ssh_certificates.on.*": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

@@ -51,6 +51,14 @@ DANGLING = {
         "services.prometheus.workload",
         "files",
     ),
+    "step_ca.node": ("step_ca: {node: onne, on: [one], domain: test}", "step_ca.node", "one"),
+    "step_ca.on.*": ("step_ca: {node: one, on: [one, fww], domain: test}", "step_ca.on.1", "fw"),
+    "service_certificates.*.on.*": (
+        "service_certificates: {s: {on: [fww], unit: s, certificate: /s.crt, key: /s.key}}",
+        "service_certificates.s.on.0",
+        "fw",
+    ),
+    "ssh_certificates.on.*": ("ssh_certificates: {on: [fww]}", "ssh_certificates.on.0", "fw"),
 }
 
 
