@@ -122,7 +122,7 @@ class Pki:
         return certificate
 
     def short_ssh_certificate(
-        self, name: str, kind: str, principals: Iterable[str], key_id: str, lifetime: dt.timedelta, age: dt.timedelta
+        self, name: str, kind: str, principals: Iterable[str], *, key_id: str, lifetime: dt.timedelta, age: dt.timedelta
     ) -> bytes:
         """A certificate of an SSH key that was made `age` ago and is to be renewed on its node; made anew at each call."""
         host = ["-h"] if kind == "host" else []

@@ -25,6 +25,8 @@ from plumbline.bed.model import Renewal, ServiceCertificate, StepCa
 ROOT, INTERMEDIATE = "step-root", "step-intermediate"
 """Names under which the lab's PKI keeps the two authorities."""
 PROGRAM, SERVER = "/usr/bin/step", "/usr/bin/step-ca"
+_SHOWN = "cert-"
+"""Units of these names are no services of their own: the lab shows their certificate by HAProxy, to have it on the wire."""
 _POLL_S = 0.2
 _ASK_S = 10.0
 
@@ -45,8 +47,8 @@ def files(bed: Bed, pki: Pki, folder: Path) -> dict[str, dict[str, FileSpec]]:
     for name, declared in bed.service_certificates.items():
         for node in declared.on:
             result.setdefault(node, {}).update(_certificate(bed, ca, pki, name, node) | _renewer(declared))
-            if declared.canary and declared.port:
-                result[node].update(_canary(declared, bed.nodes[node].oobi))
+            if _shown(declared):
+                result[node].update(_showing(declared, bed.nodes[node].oobi))
     return result
 
 
@@ -69,7 +71,7 @@ def units(bed: Bed, node: str) -> tuple[str, ...]:
     for declared in bed.service_certificates.values():
         if node in declared.on:
             found.append(f"cert-renewer@{declared.unit}.timer")
-            found += [f"{declared.unit}.service"] if declared.canary and declared.port else []
+            found += [f"{declared.unit}.service"] if _shown(declared) else []
     if bed.ssh_certificates and node in bed.ssh_certificates.on:
         found += ssh.units(bed.ssh_certificates)
     return tuple(found)
@@ -180,11 +182,15 @@ def _renewer(declared: ServiceCertificate) -> dict[str, FileSpec]:
     return found
 
 
-def _canary(declared: ServiceCertificate, address: IPv4Address | None) -> dict[str, FileSpec]:
+def _shown(declared: ServiceCertificate) -> bool:
+    return declared.unit.startswith(_SHOWN) and declared.port is not None
+
+
+def _showing(declared: ServiceCertificate, address: IPv4Address | None) -> dict[str, FileSpec]:
     values = {"declared": declared, "unit": declared.unit, "address": address}
     return {
-        f"/etc/{declared.unit}.cfg": FileSpec(render("canary.cfg", **values)),
-        f"/etc/systemd/system/{declared.unit}.service": FileSpec(render("canary.service", **values)),
+        f"/etc/{declared.unit}.cfg": FileSpec(render("shown.cfg", **values)),
+        f"/etc/systemd/system/{declared.unit}.service": FileSpec(render("shown.service", **values)),
     }
 
 
@@ -200,7 +206,9 @@ def _wait_healthy(bed: Bed, ca: StepCa, deadline: float) -> None:
             return
         said = asked.stderr.strip()
         time.sleep(_POLL_S)
-    raise LabError(f"{ca.node}: the certificate authority is not healthy: {said}", remedy=f"python -m lab logs {ca.node}")
+    raise LabError(
+        f"{ca.node}: the certificate authority is not healthy: {said}", remedy=f"python -m lab logs {ca.node}"
+    )
 
 
 def _renew_canary(bed: Bed, ca: StepCa, name: str, node: str) -> None:

@@ -23,7 +23,8 @@ class StepCa(Strict):
     domain: str = Field(description="nodes are also called NODE.nodes.DOMAIN and NODE.DOMAIN")
     root: str = Field(default="/etc/ssl/certs/goldentooth.pem", description="path of the root on every node")
     bundle: str = Field(
-        default="/etc/ssl/certs/ca-certificates.crt", description="what a node's programs trust by default: a trust store"
+        default="/etc/ssl/certs/ca-certificates.crt",
+        description="what a node's programs trust by default: a trust store",
     )
     folder: str = Field(default="/etc/step-ca", description="STEPPATH, on the authority's node and on all others")
     longest: Duration = Field(default=timedelta(hours=168), description="the longest lifetime that it signs")

@@ -41,6 +41,10 @@ tcp      login              the same > database: what it says to a user whom it 
 tcp      nfs-data-plane     gateway node > workload that uses an export, on its net1
 tls      cloned             workload > persona: a page that the cloner has captured
 dns      cloner             the cloner > kubernetes
+tls      authority          node > step-ca's node: its health; authority-anonymous: a request without a certificate
+tls      served             node > NODE/NAME: a service's certificate there, which another node of the service asks for
+step     issue, issue-long  step-ca's node > itself: a certificate, and one that would live too long
+ssh      login              node > node; login-plain: with a key that nobody signed; login-other: as another user
 snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
 """
 
@@ -50,14 +54,14 @@ from collections import defaultdict
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import plan_inspection, plan_network, plan_services, plan_traffic, plan_workloads
+from plumbline.collect import plan_inspection, plan_network, plan_pki, plan_services, plan_traffic, plan_workloads
 from plumbline.collect.planned import Planned, World
 
 
 def probes(world: World) -> dict[str, list[Planned]]:
     """All probes by the node on which they start, each id once."""
     result: dict[str, dict[str, Planned]] = defaultdict(dict)
-    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads):
+    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_pki):
         for planned in part.probes(world):
             result[planned.node].setdefault(planned.id, planned)
     return {node: list(found.values()) for node, found in result.items()}
@@ -68,8 +72,10 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
     labels = bed.nodes[node].labels
     profiles = [p for p in bed.host if p.on.items() <= labels.items() and (p.on or bed.nodes[node].kubernetes)]
     units = {unit for profile in profiles for unit in profile.services}
+    units |= {bed.step_ca.unit} if bed.step_ca and node == bed.step_ca.node else set()
     return {
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
         "units": sorted(units | {"ssh"}),
+        **plan_pki.requests(bed, node),
     }

@@ -17,6 +17,9 @@ from plumbline.check import Loop, check_of, loops_of
 ROOT = Path(__file__).parents[2]
 OTHER = "two: {role: x, oobi: 10.9.0.3, kubernetes: worker"
 
+CA = "step_ca: {node: one, on: [one], domain: example.internal}"
+FILES = "on: [one], unit: s, certificate: /s.crt, key: /s.key"
+
 # rule, subject → lines over small.yaml that make it red
 RED = {
     ("overlapping-networks", "vlan:origins"): "networks: {origins: {cidr: 10.1.0.0/16}}",
@@ -67,6 +70,14 @@ RED = {
     ("secret-without-key", "secret:work/keys"): "ngfw: {snmp: {community: keys/COMMUNITY}}",
     ("secret-without-key", "secret:key"): "ngfw: {snmp: {community: key/TOKEN}}",
     ("zone-without-server", "dns:example.com"): "services: {dns: {zone: example.com}}",
+    ("renewal-slack", "service-certificate:s"): f"{CA}\nservice_certificates: {{s: {{{FILES}, lifetime: 15m}}}}",
+    ("renewal-slack", "ssh:certificates"): f"{CA}\nssh_certificates: {{on: [one], lifetime: 30m}}",
+    ("lifetime-too-long", "service-certificate:s"): f"{CA}\nservice_certificates: {{s: {{{FILES}, lifetime: 8760h}}}}",
+    ("renewal-without-authority", "service-certificate:s"): f"service_certificates: {{s: {{{FILES}}}}}",
+    ("renewal-without-authority", "ssh:certificates"): f"{CA}\nssh_certificates: {{on: [one, fw]}}",
+    ("certificate-in-one-place", "service-certificate:t"): (
+        f"{CA}\nservice_certificates: {{s: {{{FILES}}}, t: {{{FILES}}}}}"
+    ),
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.bed.consistency import addresses, cluster, trust, vlans
+from plumbline.bed.consistency import addresses, cluster, pki, trust, vlans
 from plumbline.bed.consistency.found import Inconsistency, Rule, subject_of
 from plumbline.bed.model import Bed
 
@@ -39,6 +39,10 @@ RULES: tuple[Rule, ...] = (
     trust.certificate_elsewhere,
     trust.secret_without_key,
     trust.zone_without_server,
+    pki.renewal_slack,
+    pki.lifetime_too_long,
+    pki.renewal_without_authority,
+    pki.certificate_in_one_place,
 )
 
 

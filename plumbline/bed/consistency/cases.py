@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from plumbline.bed.consistency.claims import claims
 from plumbline.bed.consistency.cluster import selectors
 from plumbline.bed.consistency.found import subject_of
+from plumbline.bed.consistency.pki import renewing
 from plumbline.bed.consistency.trust import secret_references, secret_subject
 from plumbline.bed.model import Bed
 from plumbline.check import Case
@@ -146,3 +147,14 @@ def zones(bed: Bed) -> Iterator[Case]:
     """The zone that pods ask for."""
     asked = bed.services.dns
     return _cases(bed, [(f"dns:{asked.zone}", "services.dns.zone")] if asked else [])
+
+
+def renewed(bed: Bed) -> Iterator[Case]:
+    """Whatever renews itself: certificates of services, and of SSH."""
+    return _cases(bed, ((subject, place) for subject, place, _, _ in renewing(bed)))
+
+
+def service_certificates(bed: Bed) -> Iterator[Case]:
+    """Every certificate of a service."""
+    named = bed.service_certificates
+    return _cases(bed, ((f"service-certificate:{name}", f"service_certificates.{name}") for name in named))
