@@ -128,7 +128,7 @@ def _authority(bed: Bed, ca: StepCa, pki: Pki) -> dict[str, FileSpec]:
     found = {
         f"{certs}/intermediate_ca.crt": FileSpec(intermediate.certificate),
         f"{secrets}/intermediate_ca_key": FileSpec(intermediate.key, 0o600, "step"),
-        ca.password: FileSpec(password(pki, ca.provisioner), 0o600),
+        ca.key_opener: FileSpec(password(pki, ca.provisioner), 0o600),
         f"/etc/systemd/system/{ca.unit}.service": FileSpec(render("step-ca.service", folder=ca.folder)),
     }
     if bed.ssh_certificates:

@@ -29,7 +29,7 @@ class StepCa(Strict):
     folder: str = Field(default="/etc/step-ca", description="STEPPATH, on the authority's node and on all others")
     longest: Duration = Field(default=timedelta(hours=168), description="the longest lifetime that it signs")
     provisioner: Name = Field(default="default", description="a provisioner of the kind JWK")
-    password: str = Field(
+    key_opener: str = Field(
         default="/etc/step-ca/secrets/provisioner_password",
         description="path of the provisioner's password on the authority's node, for root alone",
     )

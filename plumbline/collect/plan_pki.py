@@ -72,7 +72,7 @@ def _authority(world: World, ca: StepCa) -> Iterator[Planned]:
         yield Planned("tls", "authority-anonymous", node, node, ca.node, nameless, _TLS_S)
     if world.reachable(ca.node):
         asked = {
-            "program": PROGRAM, "folder": ca.folder, "provisioner": ca.provisioner, "password": ca.password,
+            "program": PROGRAM, "folder": ca.folder, "provisioner": ca.provisioner, "password": ca.key_opener,
             "name": _ISSUED_FOR,
         }  # fmt: skip
         for purpose, lifetime in (("issue", _SHORT), ("issue-long", ca.longest + _OVER)):

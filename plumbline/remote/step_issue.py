@@ -14,7 +14,7 @@ import tempfile
 from plumbline.remote.types import ERROR, OK, REFUSED, TIMEOUT, UNREACHABLE, Answer, Probe
 
 _AWAY = ("connection refused", "no route to host", "i/o timeout", "client.timeout", "network is unreachable")
-_REFUSALS = ("duration", "unauthorized", "forbidden", "request", "provisioner")
+_REFUSALS = ("duration", "unauthorized", "forbidden", "request", "provisioner", "invalid password")
 
 
 def probe(probe: Probe) -> Answer:
