@@ -35,7 +35,7 @@ from plumbline.bed.machines import (
     Ssh,
     Waiver,
 )
-from plumbline.bed.pki import Renewal, ServiceCertificate, StepCa
+from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
 from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
 from plumbline.bed.traffic import (
     Authority,
@@ -92,6 +92,9 @@ __all__ = [
     "Slurm",
     "Snmp",
     "Ssh",
+    "SshCertificates",
+    "SshRenewal",
+    "SshUser",
     "StepCa",
     "Storage",
     "Vault",
@@ -137,6 +140,7 @@ class Bed(Strict):
     consul: Consul | None = None
     vault: Vault | None = None
     slurm: Slurm | None = None
+    ssh_certificates: SshCertificates | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

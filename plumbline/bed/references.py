@@ -48,6 +48,7 @@ REFERENCES = {
     "slurm.partitions.*.on.*": "nodes",
     "slurm.accounting.node": "nodes",
     "slurm.submit": "nodes",
+    "ssh_certificates.on.*": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

@@ -32,7 +32,7 @@ def _consul(certificate: str = "", **changed: str) -> str:
 _WEB = "{web: {on: [one], port: 80, unit: consul, check: {http: /, scheme: https, host: %s, timeout: %s}}}"
 CERTIFICATE = "{on: [one, fw, two], unit: vault, certificate: /c, key: /k, names: [vault.service.consul], port: 8200}"
 VAULT = f"""nodes: {{two: {{role: x, oobi: 10.9.0.3}}}}
-step_ca: {{node: one, domain: example.net, on: [one]}}
+step_ca: {{node: one, domain: example.net, on: [one, fw, two]}}
 service_certificates: {{vault: {CERTIFICATE}}}
 vault:
   on: [one, fw, two]
@@ -43,6 +43,8 @@ vault:
   secrets: {{mine: {{path: secret/a, readable: true}}}}
   issuing: {{engine: pki, name: x.example.net}}
 """
+CA = "step_ca: {node: one, on: [one], domain: example.internal}"
+FILES = "on: [one], unit: s, certificate: /s.crt, key: /s.key"
 
 # rule, subject → lines over small.yaml that make it red
 RED = {
@@ -113,6 +115,14 @@ RED = {
     ("job-size", "slurm-size:large"): "slurm: {sizes: {large: {memory: 8001}}}",
     ("slurm-backup", "slurm:controllers"): "slurm: {controllers: [one]}",
     ("slurm-state", "slurm:state"): "slurm: {state: /var/lib/slurm}",
+    ("renewal-slack", "service-certificate:s"): f"{CA}\nservice_certificates: {{s: {{{FILES}, lifetime: 15m}}}}",
+    ("renewal-slack", "ssh:certificates"): f"{CA}\nssh_certificates: {{on: [one], lifetime: 30m}}",
+    ("lifetime-too-long", "service-certificate:s"): f"{CA}\nservice_certificates: {{s: {{{FILES}, lifetime: 8760h}}}}",
+    ("renewal-without-authority", "service-certificate:s"): f"service_certificates: {{s: {{{FILES}}}}}",
+    ("renewal-without-authority", "ssh:certificates"): f"{CA}\nssh_certificates: {{on: [one, fw]}}",
+    ("certificate-in-one-place", "service-certificate:t"): (
+        f"{CA}\nservice_certificates: {{s: {{{FILES}}}, t: {{{FILES}}}}}"
+    ),
 }
 GREEN = [
     "access: {runner: 10.9.0.9}",

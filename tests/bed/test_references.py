@@ -75,18 +75,19 @@ DANGLING = {
     ),
     "vault.on.*": (_vault("onne", "vault"), "vault.on.0", "one"),
     "vault.certificate": (_vault("one", "vaul"), "vault.certificate", "vault"),
-    "step_ca.node": ("step_ca: {node: onne, on: [one], domain: x.test}", "step_ca.node", "one"),
-    "step_ca.on.*": ("step_ca: {node: one, on: [onne], domain: x.test}", "step_ca.on.0", "one"),
-    "service_certificates.*.on.*": (
-        "service_certificates: {a: {on: [onne], unit: a, certificate: /a, key: /b}}",
-        "service_certificates.a.on.0",
-        "one",
-    ),
     "slurm.controllers.*": ("slurm: {controllers: [one, ffw]}", "slurm.controllers.1", "fw"),
     "slurm.compute.[key]": ("slurm: {compute: {onne: {}}}", "slurm.compute.onne", "one"),
     "slurm.partitions.*.on.*": ("slurm: {partitions: {general: {on: [onne]}}}", "slurm.partitions.general.on.0", "one"),
     "slurm.accounting.node": ("slurm: {accounting: {node: onne}}", "slurm.accounting.node", "one"),
     "slurm.submit": ("slurm: {submit: onne}", "slurm.submit", "one"),
+    "step_ca.node": ("step_ca: {node: onne, on: [one], domain: test}", "step_ca.node", "one"),
+    "step_ca.on.*": ("step_ca: {node: one, on: [one, fww], domain: test}", "step_ca.on.1", "fw"),
+    "service_certificates.*.on.*": (
+        "service_certificates: {s: {on: [fww], unit: s, certificate: /s.crt, key: /s.key}}",
+        "service_certificates.s.on.0",
+        "fw",
+    ),
+    "ssh_certificates.on.*": ("ssh_certificates: {on: [fww]}", "ssh_certificates.on.0", "fw"),
 }
 
 

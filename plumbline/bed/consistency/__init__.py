@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.bed.consistency import addresses, cluster, consul, slurm, trust, vault, vlans
+from plumbline.bed.consistency import addresses, cluster, consul, pki, slurm, trust, vault, vlans
 from plumbline.bed.consistency.found import Inconsistency, Rule, subject_of
 from plumbline.bed.model import Bed
 
@@ -55,6 +55,10 @@ RULES: tuple[Rule, ...] = (
     slurm.job_size,
     slurm.slurm_backup,
     slurm.slurm_state,
+    pki.renewal_slack,
+    pki.lifetime_too_long,
+    pki.renewal_without_authority,
+    pki.certificate_in_one_place,
 )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from plumbline.bed.consistency.claims import claims
 from plumbline.bed.consistency.cluster import selectors
 from plumbline.bed.consistency.found import subject_of
+from plumbline.bed.consistency.pki import renewing
 from plumbline.bed.consistency.trust import secret_references, secret_subject
 from plumbline.bed.model import Bed
 from plumbline.check import Case, Cases
@@ -192,3 +193,14 @@ def job_sizes(bed: Bed) -> Iterator[Case]:
 def slurm_as(part: str) -> Callable[[Bed], Iterator[Case]]:
     """A part of Slurm as one thing: partitions, controllers, state."""
     return lambda bed: _cases(bed, [(f"slurm:{part}", f"slurm.{part}")] if bed.slurm else [])
+
+
+def renewed(bed: Bed) -> Iterator[Case]:
+    """Whatever renews itself: certificates of services, and of SSH."""
+    return _cases(bed, ((subject, place) for subject, place, _, _ in renewing(bed)))
+
+
+def service_certificates(bed: Bed) -> Iterator[Case]:
+    """Every certificate of a service."""
+    named = bed.service_certificates
+    return _cases(bed, ((f"service-certificate:{name}", f"service_certificates.{name}") for name in named))
