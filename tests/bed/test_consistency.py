@@ -146,6 +146,12 @@ def test_the_committed_beds_do_not_contradict_themselves(name: str) -> None:
     assert [str(item) for item in inconsistencies(load(ROOT / "inventories" / name))] == []
 
 
+def test_the_cluster_of_seed_001_has_the_one_contradiction_that_it_really_has() -> None:
+    found = inconsistencies(load(ROOT / "inventories" / "goldentooth.yaml"))
+
+    assert [(item.rule, item.subject) for item in found] == [("renewal-slack", "service-certificate:canary")]
+
+
 @pytest.mark.parametrize("lines", ["", *GREEN])
 def test_a_bed_that_is_right_is_left_alone(small_with: Callable[[str], Bed], lines: str) -> None:
     assert [str(item) for item in inconsistencies(small_with(lines))] == []
