@@ -37,6 +37,9 @@ KINDS: dict[str, tuple[str, str, bool]] = {
 """By kind: the path of its group, its plural, and whether it lives in a namespace."""
 
 
+_BINDING = "pv.kubernetes.io/"
+
+
 class Object(Arguments):
     """One object: kind, name and namespace, or the controller of a workload of the bed."""
 
@@ -118,4 +121,7 @@ def cleaned(item: Mapping[str, JSON]) -> dict[str, JSON]:
     if item["kind"] == "PersistentVolume" and isinstance(spec, Mapping) and spec.get("claimRef"):
         claim = {k: v for k, v in spec["claimRef"].items() if k not in ("uid", "resourceVersion")}
         body["spec"] = {**spec, "claimRef": claim}
-    return {**body, "metadata": {key: metadata[key] for key in keep if metadata.get(key)}}
+    kept = {key: metadata[key] for key in keep if metadata.get(key)}
+    if item["kind"].startswith("PersistentVolume"):  # one that says it is bound is lost where its other half is new
+        kept["annotations"] = {k: v for k, v in kept.get("annotations", {}).items() if not k.startswith(_BINDING)}
+    return {**body, "metadata": kept}

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+from plumbline.collect.plan_network import interface
 from plumbline.collect.plan_services import Service, anywhere, service_of
 from plumbline.collect.planned import Planned, World, of_pod
 from plumbline.facts.cluster import Pod
@@ -63,18 +64,25 @@ def _basic(credentials: str) -> dict[str, str]:
 
 
 def _nfs(world: World) -> Iterator[Planned]:
-    """The port of NFS on net1 of all that use an export, asked of the gateway of their VLAN."""
+    """The port of NFS on net1 of all that use an export, asked from the gateway of their VLAN.
+
+    With frames made by hand: a gateway that is a firewall would keep the answer from its own programs.
+    """
     for name, workload in world.bed.workloads.items():
         nfs = world.bed.storage[workload.storage].nfs if workload.storage else None
         network = world.bed.attachments[workload.attach].network if workload.attach else ""
         gateway = world.bed.networks[network].gateway if network else None
         if nfs is None or gateway is None or not world.reachable(gateway):
             continue
-        port = world.bed.workloads[nfs.server].port or 2049
+        vlan, own = world.bed.networks[network].vlan, world.bed.gateway_address(network)
+        if vlan is None or own is None:
+            continue
+        asked = {"interface": interface(vlan), "source": str(own), "port": world.bed.workloads[nfs.server].port or 2049}
         for pod in world.pods(name):
             if pod.net1:
                 address = pod.net1.partition("/")[0]
-                yield Planned("tcp", "nfs-data-plane", gateway, gateway, name, {"address": address, "port": port}, 1.5)
+                args = {**asked, "address": address, "gateway": address}
+                yield Planned("tcp", "nfs-data-plane", gateway, gateway, name, args, 1.5)
 
 
 def _cloned(world: World) -> Iterator[Planned]:
