@@ -38,6 +38,8 @@ KINDS: dict[str, tuple[str, str, bool]] = {
 
 
 _BINDING = "pv.kubernetes.io/"
+_KEYS = ("name", "type")
+"""By which of its fields an item of a list is known: containers by their name, conditions by their type."""
 
 
 class Object(Arguments):
@@ -103,9 +105,10 @@ def covers(has: Any, wanted: Any) -> bool:
     if isinstance(wanted, list | tuple):
         if not isinstance(has, list):
             return not wanted and not has
-        if wanted and all(isinstance(item, Mapping) and "name" in item for item in wanted):
-            named = {item.get("name"): item for item in has if isinstance(item, Mapping)}
-            return all(covers(named.get(item["name"]), item) for item in wanted)
+        for key in _KEYS if wanted else ():
+            if all(isinstance(item, Mapping) and key in item for item in wanted):
+                named = {item.get(key): item for item in has if isinstance(item, Mapping)}
+                return all(covers(named.get(item[key]), item) for item in wanted)
         return len(has) == len(wanted) and all(covers(h, w) for h, w in zip(has, wanted, strict=True))
     return bool(has == wanted) or (wanted is None and has in (None, {}, []))
 
