@@ -45,6 +45,8 @@ CLUSTER_CA = ("kube-system", "kube-root-ca.crt")
 """Kubernetes publishes the authority of its API server in every namespace under this name (key ca.crt)."""
 ADMINISTRATOR = "ADMIN_BASIC_AUTH"
 """The key under which a dashboard's secret holds name:password (seed 000, chapter 5.5)."""
+DATABASE_USER = "POSTGRES_USER"
+"""The key under which a database's secret holds the name of its owner (seed 000, chapter 5.4)."""
 _READY = "/readyz"
 _SELF_CHECKS = (b"[+]", b"[-]")
 _AGENT = "plumbline"
@@ -183,6 +185,8 @@ def wanted_values(bed: Bed) -> dict[str, str]:
     for workload in bed.workloads.values():
         if workload.program == "dashboard":
             found |= {f"{s}/{ADMINISTRATOR}": "administrator" for s in workload.secrets}
+        if workload.program == "postgres":
+            found |= {f"{s}/{DATABASE_USER}": "database_user" for s in workload.secrets}
     return found
 
 

@@ -14,6 +14,8 @@ from plumbline.facts.cluster import Pod
 _HEALTH = {"dashboard": "/healthz", "prometheus": "/-/ready", "snmp-exporter": "/metrics"}
 _WRONG = "plumbline-no-such-value"
 _LOGINS = ("postgres", "pgbouncer")
+_UPGRADE = "\x00\x00\x00\x08\x04\xd2\x16\x2f"
+"""PostgreSQL's SSLRequest: a server that wants TLS says no to whoever does not ask for it, whatever the password."""
 _AGENTS = "/api/agents"
 
 
@@ -40,8 +42,8 @@ def _service(world: World, name: str, program: str, service: Service, client: Po
 
     if program in _HEALTH:
         yield planned("http", "health", path=_HEALTH[program], text=True, largest=4096)
-    if program in _LOGINS:
-        yield planned("tcp", "login", send=_startup(), read=9)
+    if program in _LOGINS and world.database_user:
+        yield planned("tcp", "login", upgrade=_UPGRADE, send=_startup(world.database_user), read=9)
     if program == "dashboard":
         yield planned("http", "agents-anonymous", path=_AGENTS)
         yield planned("http", "agents-wrong", path=_AGENTS, headers=_basic(f"admin:{_WRONG}"))
@@ -53,9 +55,12 @@ def _service(world: World, name: str, program: str, service: Service, client: Po
             )
 
 
-def _startup() -> str:
-    """The first packet of PostgreSQL's protocol, version 3.0, of a user whom no database knows."""
-    text = f"user\0{_WRONG}\0database\0{_WRONG}\0\0"
+def _startup(user: str) -> str:
+    """The first packet of PostgreSQL's protocol, version 3.0, of the database's owner, who shows no password.
+
+    Of nobody else: whom the database does not know it refuses, whether it asks for passwords or not.
+    """
+    text = f"user\0{user}\0database\0{user}\0\0"
     return (len(text) + 8).to_bytes(4, "big").decode("latin-1") + "\x00\x03\x00\x00" + text
 
 
