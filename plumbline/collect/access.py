@@ -48,7 +48,9 @@ class Access:
         try:
             told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             access = cls(
-                netns=str(told["netns"]), ssh_config=Path(told["ssh_config"]), kubeconfig=Path(told["kubeconfig"])
+                netns=str(told["netns"]),
+                ssh_config=Path(told["ssh_config"]),
+                kubeconfig=Path(told["kubeconfig"]) if "kubeconfig" in told else None,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BedUnreachable(
