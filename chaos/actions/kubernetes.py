@@ -226,7 +226,7 @@ def _settled(bed: Bed, reach: Reach, workload: str) -> bool:
     return told == {wanted} and len(pods) == wanted and all(pod.ready for pod in pods)
 
 
-class _Look(Arguments):
+class Looking(Arguments):
     """An action that only asks."""
 
     only_looks: ClassVar[bool] = True
@@ -239,7 +239,7 @@ class _Look(Arguments):
 
 
 @action("kubernetes.pods")
-class Pods(_Look):
+class Pods(Looking):
     """Whether a workload has so many pods that run (on a node), so many of them ready, or all that it wants."""
 
     workload: Workload
@@ -255,7 +255,7 @@ class Pods(_Look):
 
 
 @action("kubernetes.node")
-class NodeState(_Look):
+class NodeState(Looking):
     """Whether the cluster calls a node Ready."""
 
     node: Node
@@ -268,7 +268,7 @@ class NodeState(_Look):
 
 
 @action("kubernetes.object")
-class Look(Object, _Look):
+class Look(Object, Looking):
     """Whether an object is there and has what is asked for (null: has it not); with `present: false`, is not there."""
 
     has: dict[str, JSON] = Field(default={})

@@ -37,6 +37,11 @@ KINDS: dict[str, tuple[str, str, bool]] = {
 """By kind: the path of its group, its plural, and whether it lives in a namespace."""
 
 
+_BINDING = "pv.kubernetes.io/"
+_KEYS = ("name", "type")
+"""By which of its fields an item of a list is known: containers by their name, conditions by their type."""
+
+
 class Object(Arguments):
     """One object: kind, name and namespace, or the controller of a workload of the bed."""
 
@@ -100,9 +105,10 @@ def covers(has: Any, wanted: Any) -> bool:
     if isinstance(wanted, list | tuple):
         if not isinstance(has, list):
             return not wanted and not has
-        if wanted and all(isinstance(item, Mapping) and "name" in item for item in wanted):
-            named = {item.get("name"): item for item in has if isinstance(item, Mapping)}
-            return all(covers(named.get(item["name"]), item) for item in wanted)
+        for key in _KEYS if wanted else ():
+            if all(isinstance(item, Mapping) and key in item for item in wanted):
+                named = {item.get(key): item for item in has if isinstance(item, Mapping)}
+                return all(covers(named.get(item[key]), item) for item in wanted)
         return len(has) == len(wanted) and all(covers(h, w) for h, w in zip(has, wanted, strict=True))
     return bool(has == wanted) or (wanted is None and has in (None, {}, []))
 
@@ -118,4 +124,7 @@ def cleaned(item: Mapping[str, JSON]) -> dict[str, JSON]:
     if item["kind"] == "PersistentVolume" and isinstance(spec, Mapping) and spec.get("claimRef"):
         claim = {k: v for k, v in spec["claimRef"].items() if k not in ("uid", "resourceVersion")}
         body["spec"] = {**spec, "claimRef": claim}
-    return {**body, "metadata": {key: metadata[key] for key in keep if metadata.get(key)}}
+    kept = {key: metadata[key] for key in keep if metadata.get(key)}
+    if item["kind"].startswith("PersistentVolume"):  # one that says it is bound is lost where its other half is new
+        kept["annotations"] = {k: v for k, v in kept.get("annotations", {}).items() if not k.startswith(_BINDING)}
+    return {**body, "metadata": kept}

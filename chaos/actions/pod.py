@@ -49,6 +49,8 @@ class PodProcess(InPod, Commanded):
     def back(self, bed: Bed, place: Place) -> list[Call]:
         if self.signal == "KILL":
             return [Call("kubernetes.renew", {"workload": self.workload, "on": place.node})]
+        if self.is_so(bed, place):
+            return []  # somebody has stopped it before: it is theirs to go on
         other = "CONT" if self.signal == "STOP" else "STOP"
         return [self.call(place, signal=other, program=self.program or None)]
 

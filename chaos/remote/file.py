@@ -16,9 +16,11 @@ KEPT = "/var/lib/plumbline/undo"
 
 
 def paths(pattern: str) -> list[str]:
-    """The files that are meant: a path as it is, or all that a pattern fits."""
-    found = sorted(glob.glob(pattern)) if "*" in pattern else [pattern]
-    return [os.path.realpath(path) for path in found]
+    """The files that are meant: a path as it is, or one below each folder that a pattern fits, there or not."""
+    head, star, tail = pattern.rpartition("*/")
+    below = [f"{folder}/{tail}" for folder in sorted(glob.glob(f"{head}*")) if star]
+    found = [path for path in below if os.path.isdir(path[: -len(tail)] + tail.partition("/")[0])]
+    return [os.path.realpath(path) for path in (found if star else [pattern])]
 
 
 def kept(copy: str, path: str) -> str:

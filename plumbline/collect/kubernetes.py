@@ -39,10 +39,14 @@ LISTS = {
     "networkattachmentdefinitions": "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions",
     "nodemetrics": "/apis/metrics.k8s.io/v1beta1/nodes",
 }
+_AGGREGATED, _NOBODY = ("nodemetrics",), (404, 503)
+"""What somebody else answers by way of the API server, and its words for that nobody does: there are none of these."""
 CLUSTER_CA = ("kube-system", "kube-root-ca.crt")
 """Kubernetes publishes the authority of its API server in every namespace under this name (key ca.crt)."""
 ADMINISTRATOR = "ADMIN_BASIC_AUTH"
 """The key under which a dashboard's secret holds name:password (seed 000, chapter 5.5)."""
+DATABASE_USER = "POSTGRES_USER"
+"""The key under which a database's secret holds the name of its owner (seed 000, chapter 5.4)."""
 _READY = "/readyz"
 _SELF_CHECKS = (b"[+]", b"[-]")
 _AGENT = "plumbline"
@@ -160,6 +164,8 @@ def _gather(bed: Bed, get: Get, private: dict[str, str], salt: bytes) -> dict[st
                 return job, rights.ask(bed, get), ""
             return job, shape(get(path)), ""
         except _Refused as error:
+            if job[0] in _AGGREGATED and error.status in _NOBODY:
+                return job, shape({"items": []}), ""
             return job, None, str(error)
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -179,6 +185,8 @@ def wanted_values(bed: Bed) -> dict[str, str]:
     for workload in bed.workloads.values():
         if workload.program == "dashboard":
             found |= {f"{s}/{ADMINISTRATOR}": "administrator" for s in workload.secrets}
+        if workload.program == "postgres":
+            found |= {f"{s}/{DATABASE_USER}": "database_user" for s in workload.secrets}
     return found
 
 

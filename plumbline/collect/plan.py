@@ -37,7 +37,7 @@ dns      dns-node           node (from a pod on it) > kubernetes
 http     prometheus         node > workload
 http     health             node (from a pod on it) > workload with a page that tells its health, by its service
 http     agents             the same > dashboard: who is registered; agents-anonymous, agents-wrong, register-wrong
-tcp      login              the same > database: what it says to a user whom it does not know
+tcp      login              the same > database: what it says to its owner, who shows no password
 tcp      nfs-data-plane     gateway node > workload that uses an export, on its net1
 tls      cloned             workload > persona: a page that the cloner has captured
 dns      cloner             the cloner > kubernetes

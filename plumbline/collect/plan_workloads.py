@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+from plumbline.collect.plan_network import interface
 from plumbline.collect.plan_services import Service, anywhere, service_of
 from plumbline.collect.planned import Planned, World, of_pod
 from plumbline.facts.cluster import Pod
@@ -13,6 +14,8 @@ from plumbline.facts.cluster import Pod
 _HEALTH = {"dashboard": "/healthz", "prometheus": "/-/ready", "snmp-exporter": "/metrics"}
 _WRONG = "plumbline-no-such-value"
 _LOGINS = ("postgres", "pgbouncer")
+_UPGRADE = "\x00\x00\x00\x08\x04\xd2\x16\x2f"
+"""PostgreSQL's SSLRequest: a server that wants TLS says no to whoever does not ask for it, whatever the password."""
 _AGENTS = "/api/agents"
 
 
@@ -39,8 +42,8 @@ def _service(world: World, name: str, program: str, service: Service, client: Po
 
     if program in _HEALTH:
         yield planned("http", "health", path=_HEALTH[program], text=True, largest=4096)
-    if program in _LOGINS:
-        yield planned("tcp", "login", send=_startup(), read=9)
+    if program in _LOGINS and world.database_user:
+        yield planned("tcp", "login", upgrade=_UPGRADE, send=_startup(world.database_user), read=9)
     if program == "dashboard":
         yield planned("http", "agents-anonymous", path=_AGENTS)
         yield planned("http", "agents-wrong", path=_AGENTS, headers=_basic(f"admin:{_WRONG}"))
@@ -52,9 +55,12 @@ def _service(world: World, name: str, program: str, service: Service, client: Po
             )
 
 
-def _startup() -> str:
-    """The first packet of PostgreSQL's protocol, version 3.0, of a user whom no database knows."""
-    text = f"user\0{_WRONG}\0database\0{_WRONG}\0\0"
+def _startup(user: str) -> str:
+    """The first packet of PostgreSQL's protocol, version 3.0, of the database's owner, who shows no password.
+
+    Of nobody else: whom the database does not know it refuses, whether it asks for passwords or not.
+    """
+    text = f"user\0{user}\0database\0{user}\0\0"
     return (len(text) + 8).to_bytes(4, "big").decode("latin-1") + "\x00\x03\x00\x00" + text
 
 
@@ -63,18 +69,25 @@ def _basic(credentials: str) -> dict[str, str]:
 
 
 def _nfs(world: World) -> Iterator[Planned]:
-    """The port of NFS on net1 of all that use an export, asked of the gateway of their VLAN."""
+    """The port of NFS on net1 of all that use an export, asked from the gateway of their VLAN.
+
+    With frames made by hand: a gateway that is a firewall would keep the answer from its own programs.
+    """
     for name, workload in world.bed.workloads.items():
         nfs = world.bed.storage[workload.storage].nfs if workload.storage else None
         network = world.bed.attachments[workload.attach].network if workload.attach else ""
         gateway = world.bed.networks[network].gateway if network else None
         if nfs is None or gateway is None or not world.reachable(gateway):
             continue
-        port = world.bed.workloads[nfs.server].port or 2049
+        vlan, own = world.bed.networks[network].vlan, world.bed.gateway_address(network)
+        if vlan is None or own is None:
+            continue
+        asked = {"interface": interface(vlan), "source": str(own), "port": world.bed.workloads[nfs.server].port or 2049}
         for pod in world.pods(name):
             if pod.net1:
                 address = pod.net1.partition("/")[0]
-                yield Planned("tcp", "nfs-data-plane", gateway, gateway, name, {"address": address, "port": port}, 1.5)
+                args = {**asked, "address": address, "gateway": address}
+                yield Planned("tcp", "nfs-data-plane", gateway, gateway, name, args, 1.5)
 
 
 def _cloned(world: World) -> Iterator[Planned]:

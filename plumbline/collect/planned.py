@@ -12,7 +12,7 @@ from plumbline.facts.cluster import Cluster, Pod
 from plumbline.outcome import Unknown
 
 DSCP = {"AF41": 34, "CS0": 0}
-_SECRET_ARGS = frozenset({"community", "key", "headers"})
+_SECRET_ARGS = frozenset({"community", "key", "headers", "send"})
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Planned:
 class World:
     """All that a plan is made from. `community` is the NGFW's, of SNMP, `administrator` the dashboard's name:password.
 
-    Both are empty where they are not known, and go to nodes over stdin alone.
+    These and `database_user` are empty where they are not known, and go to nodes over stdin alone.
     `started` is when the first of its probes can have been sent, in seconds of the epoch.
     """
 
@@ -66,6 +66,7 @@ class World:
     cluster: Cluster | None
     community: str = field(default="", repr=False)
     administrator: str = field(default="", repr=False)
+    database_user: str = field(default="", repr=False)
     started: float = field(default_factory=time.time)
 
     def pods(self, workload: str) -> tuple[Pod, ...]:

@@ -95,7 +95,13 @@ def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:
     if active:
         try:
             planned = plan.probes(
-                World(run.bed, cluster, private.get("community", ""), private.get("administrator", ""))
+                World(
+                    run.bed,
+                    cluster,
+                    private.get("community", ""),
+                    private.get("administrator", ""),
+                    private.get("database_user", ""),
+                )
             )
         except Exception as why:  # an answer of a form that nobody expected must not leave every probe unknown unsaid
             error = f"{type(why).__name__}: {why}"

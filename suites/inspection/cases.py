@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from plumbline.bed import Bed
@@ -50,10 +50,14 @@ def parts(part: str, *, on: Literal["flow", "source", "gateways"] = "flow") -> C
 
 
 def records(part: str) -> Cases:
-    """As `parts`, where the firewall keeps a record; no case where the bed file names none."""
+    """As `parts`, where the firewall keeps a record; no case where the bed file names none.
+
+    The last request of an agent to a persona may have been for its cloned page.
+    """
 
     def cases(bed: Bed) -> list[Case]:
-        return list(parts(part)(bed)) if bed.ngfw and bed.ngfw.record else []
+        found = parts(part)(bed) if bed.ngfw and bed.ngfw.record else []
+        return [replace(one, needs=(*one.needs, f"cloned:{one.value.target}")) for one in found]
 
     return cases
 

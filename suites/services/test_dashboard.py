@@ -73,7 +73,7 @@ def test_strangers_are_kept_out(workload: Thing[Workload], facts: Facts) -> None
     consequence="anybody registers as an agent, and results are not those of the bed",
     source="seed 000, chapter 5.5",
 )
-@for_each("workload", cases.of_program("token", "dashboard"))
+@for_each("workload", cases.of_program("registering", "dashboard"))
 def test_an_agent_with_a_wrong_token_is_refused(workload: Thing[Workload], facts: Facts) -> None:
     """Whoever registers with a wrong token is answered 401 or 403."""
     page = facts.probe(Http, "register-wrong", target=workload.name)

@@ -104,7 +104,7 @@ def test_a_program_says_that_it_is_well(workload: Thing[Workload], facts: Facts)
 )
 @for_each("workload", cases.of_program("login", "postgres", "pgbouncer"))
 def test_a_database_lets_nobody_in_without_a_password(workload: Thing[Workload], facts: Facts) -> None:
-    """A user without a password is refused, or asked for one."""
+    """The database's owner, who shows no password, is refused, or asked for one."""
     answer = facts.probe(Tcp, "login", target=workload.name)
     greeting = answer.greeting.encode("latin-1")
     if not answer.ok or not greeting:

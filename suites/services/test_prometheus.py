@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plumbline.bed.model import Workload
 from plumbline.check import check, for_each, found
-from plumbline.facts import Facts
+from plumbline.facts import Facts, Http
 from plumbline.facts.age import just_ready
 from plumbline.subjects import Thing
 from suites.services import cases
@@ -21,6 +21,9 @@ from suites.services import cases
 @for_each("workload", cases.scraper)
 def test_prometheus_lists_its_targets(workload: str, facts: Facts) -> None:
     """Prometheus answers with a list of targets that is not empty."""
+    page = facts.probe(Http, "prometheus")
+
+    assert page.status == 200, found(f"{page}, status {page.status}", expected="status 200")
     assert facts.scrape_targets, found("no target at all", expected="targets")
 
 

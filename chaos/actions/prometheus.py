@@ -1,0 +1,32 @@
+"""prometheus.up: what is only looked at, whether Prometheus has reached all that it scrapes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from chaos.actions.kubernetes import Looking
+from chaos.call import ActionFailed, action
+from plumbline.bed import Bed
+
+if TYPE_CHECKING:
+    from chaos.reach import Reach
+
+_LIMIT = 5
+
+
+@action("prometheus.up")
+class Up(Looking):
+    """Whether Prometheus has reached each of its targets the last time that it tried."""
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        declared = bed.services.prometheus
+        if declared is None:
+            raise ActionFailed("the bed file declares no Prometheus", place="prometheus.up")
+        url = f"http://127.0.0.1:{bed.workloads[declared.workload].port}/api/v1/targets"
+        for pod in reach.pods(declared.workload):
+            done = reach.ask_pod(pod.node, pod.uid, ["curl", "-s", "-m", str(_LIMIT), url])
+            if done.code == 0:
+                targets = json.loads(done.out)["data"]["activeTargets"]
+                return bool(targets) and all(target["health"] == "up" for target in targets)
+        return False
