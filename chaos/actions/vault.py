@@ -84,7 +84,8 @@ class Config(Arguments):
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
         now = self._now(bed, reach)
-        was = {name: now.get(name) for name in self.values}
+        # what was never set is told as null, and forgotten again by an empty list
+        was = {name: [] if now.get(name) is None else now[name] for name in self.values}
         return [Call("vault.config", {"path": self.path, "values": was, **({"then": self.then} if self.then else {})})]
 
     def apply(self, bed: Bed, reach: Reach) -> None:

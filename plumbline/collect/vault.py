@@ -23,7 +23,7 @@ from plumbline.collect.vault_client import Answer, Credentials, NoAnswer, Server
 from plumbline.facts.source import Source
 
 NAME = "vault"
-ACTIVE = "vault_active"
+ACTIVE = "vault_failover"
 """The budget for that one of the servers is the active one."""
 _ANSWER_S, _ACTIVE_S, _POLL_S, _COPY_S = 2.0, 10.0, 0.3, 2.0
 _METRICS = "sys/metrics?format=prometheus"
