@@ -20,6 +20,8 @@ from plumbline.bed.model import Vault
 from plumbline.collect import vault as collecting
 from plumbline.collect.access import Access
 from plumbline.facts.vault import VaultFacts
+from plumbline.remote import audit
+from plumbline.remote.types import Probe
 
 BED = """
 version: 1
@@ -156,6 +158,20 @@ def test_engines_keep_and_make_secrets(server: Running) -> None:
     assert vault.revocations.startswith("-----BEGIN X509 CRL-----")
     assert vault.metrics("one")[1] > 20
     assert vault.peers["one"]["voter"]
+
+
+def test_a_request_is_written_down(server: Running) -> None:
+    shown = server.bed.service_certificates["vault"]
+    args = {
+        "address": "127.0.0.1", "port": server.vault.port, "file": server.vault.audit, "marker": "plumbline-0123/one",
+        "certificate_file": shown.certificate, "key_file": shown.key,
+    }  # fmt: skip
+    answer = audit.probe(Probe("a", "audit", args, timeout=2.0))
+    elsewhere = audit.probe(Probe("a", "audit", {**args, "marker": "other", "file": "/nowhere"}, timeout=0.5))
+
+    assert answer.facts["status"] == 403
+    assert answer.facts["written"]
+    assert (elsewhere.facts["written"], elsewhere.facts["size"]) == (False, None)
 
 
 def test_a_second_settling_changes_nothing(server: Running) -> None:
