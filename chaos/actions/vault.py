@@ -328,6 +328,17 @@ class Is(_Looks):
         return (self.state in seen) is not self.none
 
 
+@action("vault.store")
+class Store(_Looks):
+    """The store says of its members that all are healthy, or that not all are; it takes ten seconds to miss one."""
+
+    healthy: bool
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        said = admin.ask(bed, reach, "GET", "sys/storage/raft/autopilot/state")
+        return said is not None and bool(said.data.get("healthy")) is self.healthy
+
+
 @action("vault.well")
 class Well(_Looks):
     """Every server is open and a member that votes, the store healthy, and one server active for a while."""
