@@ -247,17 +247,22 @@ class VaultFacts:
     def secret(self, node: str, name: str) -> tuple[Said, str]:
         """What a server says to the gate that asks for a secret, and a digest of it."""
         told = self._of(node, "secrets", gate=True)[name]
+        self._answered(node, told["status"], told["error"])
         return Said(told["status"], told["error"]), str(told["digest"])
 
-    def anonymous(self, node: str) -> int | None:
+    def anonymous(self, node: str) -> int:
         """The status of the answer to a client with a certificate and no token."""
-        status = self._of(node, "anonymous", gate=True)
-        return None if status is None else int(status)
+        return self._answered(node, self._of(node, "anonymous", gate=True))
 
-    def revoked(self, node: str) -> int | None:
+    def revoked(self, node: str) -> int:
         """The status of the answer to a client with a token that was given back a moment ago."""
-        status = self._of(node, "revoked", gate=True)
-        return None if status is None else int(status)
+        return self._answered(node, self._of(node, "revoked", gate=True))
+
+    def _answered(self, node: str, status: int | None, error: str = "") -> int:
+        """A status that says yes or no. Unknown where the server could not hand the request on to the active one."""
+        if status is None or status >= 500:
+            raise Unknown(f"Vault on {node} serves no request: {Said(status, error)}", cause=f"vault-forward:{node}")
+        return int(status)
 
     def written(self, node: str) -> Said:
         """What came of a write by way of this server."""

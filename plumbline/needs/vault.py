@@ -55,6 +55,7 @@ def _cluster(vault: Vault) -> Parts:
         yield f"vault-issuer:{engine}", [f"vault-engine:{engine}", f"vault-right:{engine}/issue/{role}"]
     for node in vault.on:
         yield f"vault-forward:{node}", [f"vault-seal:{node}", gate, peers]
+        yield f"vault-server:{node}/leader", [f"vault-forward:{node}"]
     for name in vault.settings:
         yield f"vault-setting:{name}", [gate, "vault-right:sys/config/state/sanitized"]
     if vault.audit:
