@@ -15,6 +15,7 @@ from chaos.actions import (
     served,
     switch,
     vault,
+    vault_looks,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "served",
     "switch",
     "vault",
+    "vault_looks",
 ]

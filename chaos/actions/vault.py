@@ -1,10 +1,10 @@
-"""vault.policy, config, engine, secret, seal, member, flapping, proxy, and what is only looked at: vault.is, vault.well."""
+"""vault.policy, config, engine, secret, seal, member, flapping, proxy: Vault itself, and what stands before it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _SECRET_PATHS = ("/data/", "/secret-id", "/creds/", "/issue/", "sys/init", "auth/token/")
 _LIMIT = 30.0
 _POLL_S = 0.3
-_STEADY_S = 5.0
 
 
 @action("vault.policy")
@@ -302,65 +301,6 @@ listener "tcp" {{
   tls_require_and_verify_client_cert = true
 }}
 """
-
-
-class _Looks(Arguments):
-    only_looks: ClassVar[bool] = True
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        raise ActionFailed("this is only looked at", place="Vault")
-
-
-@action("vault.is")
-class Is(_Looks):
-    """One of the servers (or the one that is named) is active, standby, sealed or silent; `none`: no server is."""
-
-    state: Literal["active", "standby", "sealed", "uninitialised", "silent"]
-    node: Node | None = None
-    none: bool = False
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        states = admin.states(bed, reach)
-        seen = [states[self.node]] if self.node else list(states.values())
-        return (self.state in seen) is not self.none
-
-
-@action("vault.store")
-class Store(_Looks):
-    """The store says of its members that all are healthy, or that not all are; it takes ten seconds to miss one."""
-
-    healthy: bool
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        said = admin.ask(bed, reach, "GET", "sys/storage/raft/autopilot/state")
-        return said is not None and bool(said.data.get("healthy")) is self.healthy
-
-
-@action("vault.well")
-class Well(_Looks):
-    """Every server is open and a member that votes, the store healthy, and one server active for a while."""
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        states = admin.states(bed, reach)
-        if sorted(states.values()) != sorted(["active", *["standby"] * (len(states) - 1)]):
-            return False
-        if admin.declared(bed).storage.type != "raft":
-            return True
-        said = admin.ask(bed, reach, "GET", "sys/storage/raft/autopilot/state")
-        leader = admin.ask(bed, reach, "GET", "sys/leader")
-        if said is None or leader is None or not said.data.get("healthy"):
-            return False
-        return set(said.data.get("voters") or ()) == set(states) and self._steady(bed, str(leader.body["active_time"]))
-
-    def _steady(self, bed: Bed, since: str) -> bool:
-        import datetime as dt
-
-        least = bed.budgets["vault_steady"].total_seconds() if "vault_steady" in bed.budgets else _STEADY_S
-        began = dt.datetime.fromisoformat(f"{since[:19]}+00:00")
-        return (dt.datetime.now(dt.UTC) - began).total_seconds() > least + 1
 
 
 def _token(bed: Bed, reach: Reach, policy: str) -> str:
