@@ -285,6 +285,7 @@ vault {{
   client_cert = "{shown.certificate}"
   client_key = "{shown.key}"
   tls_server_name = "{vault.name}"
+  retry {{ num_retries = -1 }}
 }}
 auto_auth {{
   method {{

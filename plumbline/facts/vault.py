@@ -11,6 +11,8 @@ from plumbline.bed.model import Vault
 from plumbline.outcome import Unknown
 
 Object = dict[str, Any]
+_SENT_ON = (307, 472, 473)
+"""A standby's answers where it cannot hand a request on: ask another server."""
 
 
 def gate_subject(vault: Vault) -> str:
@@ -210,7 +212,7 @@ class VaultFacts:
 
     def _answered(self, node: str, status: int | None, error: str = "") -> int:
         """A status that says yes or no. Unknown where the server could not hand the request on to the active one."""
-        if status is None or status >= 500:
+        if status is None or status >= 500 or status in _SENT_ON:
             raise Unknown(f"Vault on {node} serves no request: {Said(status, error)}", cause=f"vault-forward:{node}")
         return int(status)
 
@@ -252,18 +254,24 @@ class VaultFacts:
     @property
     def authority(self) -> str:
         """The certificate of the authority that issues, PEM; empty where there is none."""
-        return str(self._gate("authority"))
+        return self._published("authority")
 
     @property
     def revocations(self) -> str:
         """Its list of revoked certificates, PEM; empty where there is none."""
-        return str(self._gate("revocations"))
+        return self._published("revocations")
 
     @property
     def issued(self) -> tuple[Said, str]:
         """What came of asking for a certificate, and that certificate, PEM."""
         told = self._gate("issued")
+        self._answered(self.active.node, told["status"], told["error"])
         return Said(told["status"], told["error"]), str(told["certificate"])
+
+    def _published(self, part: str) -> str:
+        told = self._gate(part)
+        self._answered(self.active.node, told["status"], told["error"])
+        return str(told["text"])
 
     def _of(self, node: str, part: str, gate: bool = False) -> Any:
         server = self.server(node)
