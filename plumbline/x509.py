@@ -123,6 +123,14 @@ def parse(pem: str) -> tuple[Certificate, ...]:
     return tuple(Certificate(c.public_bytes(serialization.Encoding.PEM).decode()) for c in loaded)
 
 
+def readable(pem: str) -> int:
+    """How many certificates a PEM text holds; 0 where one of them cannot be read."""
+    try:
+        return len(parse(pem))
+    except ValueError:
+        return 0
+
+
 def one(pem: str) -> Certificate:
     """The first certificate of a PEM text. Raises ValueError where there is none."""
     return parse(pem)[0]

@@ -2,6 +2,7 @@
 
 from chaos.actions import (
     certificates,
+    consul,
     files,
     inventory,
     kubernetes,
@@ -9,10 +10,12 @@ from chaos.actions import (
     ngfw,
     node,
     packets,
+    pki,
     pod,
     scratch,
     secrets,
     served,
+    slurm,
     switch,
     vault,
     vault_looks,
@@ -20,6 +23,7 @@ from chaos.actions import (
 
 __all__ = [
     "certificates",
+    "consul",
     "files",
     "inventory",
     "kubernetes",
@@ -27,10 +31,12 @@ __all__ = [
     "ngfw",
     "node",
     "packets",
+    "pki",
     "pod",
     "scratch",
     "secrets",
     "served",
+    "slurm",
     "switch",
     "vault",
     "vault_looks",

@@ -136,6 +136,7 @@ PROGRAMS: tuple[Program, ...] = (
         60,
         1_500_000_000,
     ),
+    Program("consul", "v1.20.1", GoSet("consul"), (Output("consul", ask=("version",)),), 300, 3_000_000_000),
     Program("k6", "v1.8.1", GoSet("k6"), (Output("k6", ask=("version",)),), 120, 2_000_000_000),
     Program(
         "goss",
@@ -144,6 +145,23 @@ PROGRAMS: tuple[Program, ...] = (
         (Output("goss", ask=("--version",)),),
         16,
         500_000_000,
+    ),
+    # Both of the same modules, so that what they share is compiled once.
+    Program(
+        "step-ca",
+        "v0.28.4",
+        GoSet("step-ca", (("main.Version", "0.28.4"),)),
+        (Output("step-ca", ask=("version",)),),
+        90,
+        2_000_000_000,
+    ),
+    Program(
+        "step",
+        "v0.28.7",
+        GoSet("step", (("main.Version", "0.28.7"),)),
+        (Output("step", ask=("version",)),),
+        60,
+        2_000_000_000,
     ),
     Program("cni-attach", "v1", GoSet("cni-attach"), (Output("cni-attach"),), 10, 300_000_000),
     Program("pause", "v1", GoSet("pause"), (Output("pause"),), 5, 200_000_000),

@@ -144,6 +144,10 @@ class NodeFacts:
         error = self._host.get("errors", {}).get(name, "it was not read")
         raise Unknown(f"{self.name}: {name} could not be read: {error}", cause=f"node:{self.name}")
 
+    def part(self, name: str) -> Any:
+        """A part of what was read, such as pki or ssh, as the node's program told it."""
+        return self._part(name)
+
     @cached_property
     def network(self) -> Network:
         """Links, routes and neighbours."""
@@ -188,6 +192,11 @@ class NodeFacts:
     def uptime_s(self) -> float:
         """Seconds since it was started."""
         return float(self._part("system")["uptime_s"])
+
+    @property
+    def up_for_s(self) -> float:
+        """Seconds since its own first process was started; a lab's node is younger than the machine that it is on."""
+        return self.uptime_s - float(self._part("system")["init_s"])
 
     @property
     def clock_offset(self) -> ClockOffset:
@@ -291,6 +300,13 @@ class NodeFacts:
     def var_bytes(self) -> int:
         """Size of /var."""
         return int(self._part("disk_var")["size"])
+
+    def own(self, part: str) -> Object:
+        """What the node's program found of a service of the node, such as its Consul agent."""
+        found = self._facts.get(part)
+        if found is None:
+            raise Unknown(f"{self.name}: nothing was read of its {part}", cause=f"node:{self.name}")
+        return dict(found)
 
     def pod(self, uid: str) -> PodFacts | None:
         """What was found inside the pod of this UID; None where none of its processes ran on this node."""
