@@ -19,6 +19,7 @@ from chaos.actions import (
     slurm,
     switch,
     vault,
+    vault_looks,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "slurm",
     "switch",
     "vault",
+    "vault_looks",
 ]

@@ -1,10 +1,10 @@
-"""vault.policy, config, engine, secret, seal, member, flapping, proxy, and what is only looked at: vault.is, vault.well."""
+"""vault.policy, config, engine, secret, seal, member, flapping, proxy: Vault itself, and what stands before it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _SECRET_PATHS = ("/data/", "/secret-id", "/creds/", "/issue/", "sys/init", "auth/token/")
 _LIMIT = 30.0
 _POLL_S = 0.3
-_STEADY_S = 5.0
 
 
 @action("vault.policy")
@@ -84,7 +83,8 @@ class Config(Arguments):
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
         now = self._now(bed, reach)
-        was = {name: now.get(name) for name in self.values}
+        # what was never set is told as null, and forgotten again by an empty list
+        was = {name: [] if now.get(name) is None else now[name] for name in self.values}
         return [Call("vault.config", {"path": self.path, "values": was, **({"then": self.then} if self.then else {})})]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
@@ -209,7 +209,10 @@ class Member(Arguments):
 
 @action("vault.flapping")
 class Flapping(Arguments):
-    """The active server is told to step down again and again, from every server; the token for it is good for that alone."""
+    """The active server is told to step down again and again; the token for it is good for that alone.
+
+    One that has stepped down does not stand for ten seconds: with three servers, every four seconds is often enough.
+    """
 
     every: int = Field(default=4, ge=1, le=60, description="seconds")
     present: bool = True
@@ -222,8 +225,7 @@ class Flapping(Arguments):
         vault = admin.declared(bed)
         if not self.present:
             script = 'systemctl stop "$1" 2>/dev/null; rm -f "/run/$1.header"'
-            for node in vault.on:
-                reach.run(node, ["sh", "-c", script, "flapping", self.unit])
+            reach.run(vault.on[0], ["sh", "-c", script, "flapping", self.unit])
             return
         if self.holds(bed, reach):
             return
@@ -236,13 +238,12 @@ class Flapping(Arguments):
             f"https://$1:{vault.port}/v1/sys/step-down; sleep {self.every}; done"
         )
         start = f'umask 077; cat > /run/{self.unit}.header; systemd-run --quiet --collect --unit={self.unit} sh -c "$2" loop "$1"'
-        for node in vault.on:
-            address = str(bed.nodes[node].oobi)
-            reach.run(node, ["sh", "-c", start, "flapping", address, loop], input=header)
+        address = str(bed.nodes[vault.on[0]].oobi)  # any server hands it on to the active one
+        reach.run(vault.on[0], ["sh", "-c", start, "flapping", address, loop], input=header)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        asked = [reach.ask(n, ["systemctl", "is-active", "--quiet", self.unit]) for n in admin.declared(bed).on]
-        return all((done.code == 0) is self.present for done in asked)
+        done = reach.ask(admin.declared(bed).on[0], ["systemctl", "is-active", "--quiet", self.unit])
+        return (done.code == 0) is self.present
 
 
 @action("vault.proxy")
@@ -284,6 +285,7 @@ vault {{
   client_cert = "{shown.certificate}"
   client_key = "{shown.key}"
   tls_server_name = "{vault.name}"
+  retry {{ num_retries = -1 }}
 }}
 auto_auth {{
   method {{
@@ -300,54 +302,6 @@ listener "tcp" {{
   tls_require_and_verify_client_cert = true
 }}
 """
-
-
-class _Looks(Arguments):
-    only_looks: ClassVar[bool] = True
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        raise ActionFailed("this is only looked at", place="Vault")
-
-
-@action("vault.is")
-class Is(_Looks):
-    """One of the servers (or the one that is named) is active, standby, sealed or silent; `none`: no server is."""
-
-    state: Literal["active", "standby", "sealed", "uninitialised", "silent"]
-    node: Node | None = None
-    none: bool = False
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        states = admin.states(bed, reach)
-        seen = [states[self.node]] if self.node else list(states.values())
-        return (self.state in seen) is not self.none
-
-
-@action("vault.well")
-class Well(_Looks):
-    """Every server is open and a member that votes, the store healthy, and one server active for a while."""
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        states = admin.states(bed, reach)
-        if sorted(states.values()) != sorted(["active", *["standby"] * (len(states) - 1)]):
-            return False
-        if admin.declared(bed).storage.type != "raft":
-            return True
-        said = admin.ask(bed, reach, "GET", "sys/storage/raft/autopilot/state")
-        leader = admin.ask(bed, reach, "GET", "sys/leader")
-        if said is None or leader is None or not said.data.get("healthy"):
-            return False
-        return set(said.data.get("voters") or ()) == set(states) and self._steady(bed, str(leader.body["active_time"]))
-
-    def _steady(self, bed: Bed, since: str) -> bool:
-        import datetime as dt
-
-        least = bed.budgets["vault_steady"].total_seconds() if "vault_steady" in bed.budgets else _STEADY_S
-        began = dt.datetime.fromisoformat(f"{since[:19]}+00:00")
-        return (dt.datetime.now(dt.UTC) - began).total_seconds() > least + 1
 
 
 def _token(bed: Bed, reach: Reach, policy: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,8 @@ _ENVIRONMENT = Environment(
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
-    """OpenBao, unless a Vault is on this machine that knows the bed's seal."""
-    return (PROGRAM,) if bed.vault and not _real(bed.vault) else ()
+    """OpenBao. Not a Vault that may be on this machine: it would need a key service of a cloud to be opened by."""
+    return (PROGRAM,) if bed.vault else ()
 
 
 def files(bed: Bed, pki: Pki, folder: Path) -> dict[str, dict[str, FileSpec]]:
@@ -49,8 +48,7 @@ def volumes(bed: Bed, binaries: Mapping[str, Path]) -> dict[str, dict[str, Volum
     """The program, where Vault's own package puts it."""
     if bed.vault is None:
         return {}
-    program = _real(bed.vault) or binaries[PROGRAM]
-    return {node: {_BINARY: Volume(program)} for node in bed.vault.on}
+    return {node: {_BINARY: Volume(binaries[PROGRAM])} for node in bed.vault.on}
 
 
 def units(bed: Bed, node: str) -> tuple[str, ...]:
@@ -71,12 +69,6 @@ def own_folder(folder: Path) -> Path:
     own = folder / "vault"
     own.mkdir(mode=0o700, exist_ok=True)
     return own
-
-
-def _real(vault: Vault) -> Path | None:
-    """Vault itself, where this machine has one. It has no static seal: that is OpenBao's own."""
-    found = shutil.which("vault")
-    return Path(found).resolve() if found and vault.seal.type != "static" else None
 
 
 def _require_possible(bed: Bed) -> None:

@@ -23,7 +23,7 @@ from plumbline.collect.vault_client import Answer, Credentials, NoAnswer, Server
 from plumbline.facts.source import Source
 
 NAME = "vault"
-ACTIVE = "vault_active"
+ACTIVE = "vault_failover"
 """The budget for that one of the servers is the active one."""
 _ANSWER_S, _ACTIVE_S, _POLL_S, _COPY_S = 2.0, 10.0, 0.3, 2.0
 _METRICS = "sys/metrics?format=prometheus"
@@ -187,7 +187,8 @@ def _as_gate(run: _Run, active: str, facts: Json) -> None:
 def _read(run: _Run, server: Server, facts: Json) -> None:
     vault, asked = run.vault, [*run.vault.allowed, *run.vault.forbidden]
     rights = _try(server, "POST", "sys/capabilities-self", {"paths": asked}, run.token)
-    facts["rights"] = {path: sorted(rights.data.get(path) or ()) for path in asked} if rights else {}
+    granted = rights.data if rights and rights.status == 200 else {}
+    facts["rights"] = {path: sorted(granted[path]) for path in asked if path in granted}
     facts["mounts"] = _said(server, "GET", "sys/mounts", run.token)
     facts["peers"] = _said(server, "GET", "sys/storage/raft/configuration", run.token)
     facts["autopilot"] = _said(server, "GET", "sys/storage/raft/autopilot/state", run.token)
@@ -268,9 +269,14 @@ def _said(server: Server, method: str, path: str, token: str = "") -> tuple[int 
     return said.status, held if said.status == 200 else {"error": said.errors}
 
 
-def _text(server: Server, path: str) -> str:
+def _text(server: Server, path: str) -> Json:
     said = _try(server, "GET", path)
-    return said.text if said and said.status == 200 else ""
+    status = said.status if said else None
+    return {
+        "status": status,
+        "error": said.errors if said else "no answer",
+        "text": said.text if status == 200 and said else "",
+    }
 
 
 def _try(

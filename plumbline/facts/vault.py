@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from plumbline.bed.model import Vault
-from plumbline.facts.node import NodeFacts
-from plumbline.facts.replies import Reply
 from plumbline.outcome import Unknown
 
 Object = dict[str, Any]
+_SENT_ON = (307, 472, 473)
+"""A standby's answers where it cannot hand a request on: ask another server."""
 
 
 def gate_subject(vault: Vault) -> str:
@@ -35,54 +35,6 @@ class Said:
 
     def __str__(self) -> str:
         return " ".join(filter(None, (f"status {self.status}" if self.status else "no answer", self.error)))
-
-
-@dataclass(frozen=True)
-class Process:
-    """The server's process on a node."""
-
-    user: str
-    no_new_privileges: bool
-    bounding: int
-    effective: int
-
-
-@dataclass(frozen=True)
-class KeptFile:
-    """A file of a server: whose it is, and what it allows."""
-
-    owner: str
-    mode: int
-
-
-class VaultNode:
-    """What is on a node that runs a server."""
-
-    def __init__(self, node: NodeFacts, unit: str) -> None:
-        self._node, self._unit, self._told = node.name, unit, node.of_service("vault")
-
-    @property
-    def process(self) -> Process:
-        """The server's process. Unknown where none runs."""
-        found = self._told["process"]
-        if found is None:
-            raise Unknown(f"no Vault runs on {self._node}", cause=f"service:{self._node}/{self._unit}")
-        return Process(**found)
-
-    def file(self, path: str) -> KeptFile | None:
-        """A file that the bed file names; None where there is none."""
-        found = self._told["files"].get(path)
-        return KeptFile(found["owner"], found["mode"]) if found else None
-
-    @property
-    def keys(self) -> Mapping[str, str]:
-        """Digests of what its seal will open with at the next start, by variable."""
-        return dict(self._told["keys"])
-
-    @property
-    def loaded_keys(self) -> Mapping[str, str]:
-        """Digests of what its running process was started with, by variable."""
-        return dict(self._told["loaded_keys"])
 
 
 class VaultServer:
@@ -247,17 +199,22 @@ class VaultFacts:
     def secret(self, node: str, name: str) -> tuple[Said, str]:
         """What a server says to the gate that asks for a secret, and a digest of it."""
         told = self._of(node, "secrets", gate=True)[name]
+        self._answered(node, told["status"], told["error"])
         return Said(told["status"], told["error"]), str(told["digest"])
 
-    def anonymous(self, node: str) -> int | None:
+    def anonymous(self, node: str) -> int:
         """The status of the answer to a client with a certificate and no token."""
-        status = self._of(node, "anonymous", gate=True)
-        return None if status is None else int(status)
+        return self._answered(node, self._of(node, "anonymous", gate=True))
 
-    def revoked(self, node: str) -> int | None:
+    def revoked(self, node: str) -> int:
         """The status of the answer to a client with a token that was given back a moment ago."""
-        status = self._of(node, "revoked", gate=True)
-        return None if status is None else int(status)
+        return self._answered(node, self._of(node, "revoked", gate=True))
+
+    def _answered(self, node: str, status: int | None, error: str = "") -> int:
+        """A status that says yes or no. Unknown where the server could not hand the request on to the active one."""
+        if status is None or status >= 500 or status in _SENT_ON:
+            raise Unknown(f"Vault on {node} serves no request: {Said(status, error)}", cause=f"vault-forward:{node}")
+        return int(status)
 
     def written(self, node: str) -> Said:
         """What came of a write by way of this server."""
@@ -297,18 +254,24 @@ class VaultFacts:
     @property
     def authority(self) -> str:
         """The certificate of the authority that issues, PEM; empty where there is none."""
-        return str(self._gate("authority"))
+        return self._published("authority")
 
     @property
     def revocations(self) -> str:
         """Its list of revoked certificates, PEM; empty where there is none."""
-        return str(self._gate("revocations"))
+        return self._published("revocations")
 
     @property
     def issued(self) -> tuple[Said, str]:
         """What came of asking for a certificate, and that certificate, PEM."""
         told = self._gate("issued")
+        self._answered(self.active.node, told["status"], told["error"])
         return Said(told["status"], told["error"]), str(told["certificate"])
+
+    def _published(self, part: str) -> str:
+        told = self._gate(part)
+        self._answered(self.active.node, told["status"], told["error"])
+        return str(told["text"])
 
     def _of(self, node: str, part: str, gate: bool = False) -> Any:
         server = self.server(node)
@@ -343,20 +306,3 @@ RIGHTS = {
     "settings": "sys/config/state/sanitized",
 }
 """The right that each part of the facts stands on."""
-
-
-class Audited(Reply):
-    """A request to the server of a node, and whether the node's file of requests has it."""
-
-    kind = "audit"
-
-    @property
-    def written(self) -> bool:
-        """Whether it is written down."""
-        return bool(self.facts.get("written"))
-
-    @property
-    def size(self) -> int | None:
-        """Size of the file; None where there is none."""
-        found = self.facts.get("size")
-        return None if found is None else int(found)

@@ -27,7 +27,8 @@ def servers(bed: Bed) -> Parts:
         yield f"vault-key:{node}", [f"node:{node}"]
         yield from ((f"vault-process:{node}/{aspect}", [unit]) for aspect in PROCESS_ASPECTS)
         yield from ((f"vault-file:{node}{path}", [f"node:{node}"]) for path in vault.files)
-        yield f"vault:{node}", [unit, f"oobi:{node}", f"service-certificate:{shown}", f"tls-served:{shown}"]
+        yield f"vault:{node}", [unit, f"oobi:{node}", f"service-certificate:{shown}", f"tls-serial:{shown}"]
+        yield f"tls-served:{shown}", [f"vault:{node}"]  # a server that hangs shows no certificate either
         yield f"vault-trust:{node}", [f"vault:{node}"]
         yield f"vault-seal:{node}", [f"vault:{node}", f"vault-key:{node}"]
         yield from ((f"vault-server:{node}/{aspect}", [f"vault-seal:{node}"]) for aspect in SERVER_ASPECTS)
@@ -55,6 +56,7 @@ def _cluster(vault: Vault) -> Parts:
         yield f"vault-issuer:{engine}", [f"vault-engine:{engine}", f"vault-right:{engine}/issue/{role}"]
     for node in vault.on:
         yield f"vault-forward:{node}", [f"vault-seal:{node}", gate, peers]
+        yield f"vault-server:{node}/leader", [f"vault-forward:{node}"]
     for name in vault.settings:
         yield f"vault-setting:{name}", [gate, "vault-right:sys/config/state/sanitized"]
     if vault.audit:

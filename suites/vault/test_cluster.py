@@ -7,7 +7,8 @@ from plumbline.bed.model import Vault
 from plumbline.check import check, for_each, found
 from plumbline.collect.vault import ACTIVE
 from plumbline.facts import Facts
-from plumbline.facts.vault import Audited, VaultFacts
+from plumbline.facts.vault import VaultFacts
+from plumbline.facts.vault_node import Audited
 from plumbline.outcome import Unknown
 from suites.vault import cases
 

@@ -8,7 +8,7 @@ from plumbline.bed import Bed
 from plumbline.bed.model import Vault
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
-from plumbline.facts.vault import VaultNode
+from plumbline.facts.vault_node import VaultNode
 from plumbline.outcome import Unknown
 from suites.vault import cases
 from suites.vault.cases import PrivateFile, bits

@@ -64,7 +64,8 @@ class Fake:
         return Answer(204, {})
 
     def content(self) -> Any:
-        return deepcopy((self.states, self.held, self.mounts, self.deleted))
+        held = {path: {k: v or None for k, v in told.items()} for path, told in self.held.items()}
+        return deepcopy((self.states, held, self.mounts, self.deleted))
 
 
 class Units(Local):

@@ -56,7 +56,7 @@ def _bed(folder: Path, port: int) -> Bed:
     file = folder / "bed.yaml"
     file.write_text(
         f"version: 1\nextends: {BED}\nnodes: {{{nodes}}}\nnetworks: {{oobi: {{cidr: 127.0.0.0/8}}}}\n"
-        f"vault: {{port: {port}}}\nbudgets: {{vault_active: 300ms}}\n"
+        f"vault: {{port: {port}}}\nbudgets: {{vault_failover: 300ms}}\n"
     )
     return load(file)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -83,12 +84,11 @@ def serving(cluster: Cluster, leaves: dict[str, Leaf], authority: Authority, fol
     servers = []
     try:
         for node, leaf in leaves.items():
-            server = http.server.ThreadingHTTPServer((NODES[node], cluster.port), _handler(cluster, node))
+            server = _Server((NODES[node], cluster.port), _handler(cluster, node))
             cluster.port = server.server_port
             server.socket = _context(leaf, authority, folder).wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
-            server.handle_error = lambda *_: None  # type: ignore[method-assign]
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
             servers.append(server)
         yield
@@ -96,6 +96,17 @@ def serving(cluster: Cluster, leaves: dict[str, Leaf], authority: Authority, fol
         for server in servers:
             server.shutdown()
             server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """One that asks no name server for its own name."""
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+    def handle_error(self, *_: object) -> None:
+        """A client that was refused is no error."""
 
 
 def _context(leaf: Leaf, authority: Authority, folder: Path) -> ssl.SSLContext:
@@ -111,6 +122,7 @@ def _context(leaf: Leaf, authority: Authority, folder: Path) -> ssl.SSLContext:
 def _handler(cluster: Cluster, node: str) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
