@@ -191,10 +191,10 @@ def _server(client: _Client) -> dict[str, Any]:
         status, members = client.ask("get", "/v1/agent/members")
         facts["denied"] = "" if status == 200 else f"{status} {members}"[:300]
         facts["members"] = [_member(member) for member in members] if status == 200 else []
-        keys, shown = f"/v1/kv/{FOLDER}", client.ask("get", "/v1/agent/members", token="")[1]
+        key, shown = f"/v1/kv/{FOLDER}nobody", client.ask("get", "/v1/agent/members", token="")[1]
         seen = len(shown) if isinstance(shown, list) else 0
-        facts["nobody"] = {"keys": client.ask("get", keys, token="", keys="", stale="")[0], "members": seen}
-        facts["stranger"] = client.ask("get", keys, token=str(uuid.uuid4()), keys="", stale="")[0]
+        facts["nobody"] = {"keys": client.ask("get", key, token="", stale="")[0], "members": seen}
+        facts["stranger"] = client.ask("get", key, token=str(uuid.uuid4()), stale="")[0]
         facts["uncertified"] = client.uncertified()
     except _Silent as silent:
         facts.update(outcome=silent.outcome, error=str(silent))

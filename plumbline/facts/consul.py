@@ -15,6 +15,8 @@ from plumbline.outcome import Unknown
 Object = dict[str, Any]
 GATE = "consul-token:gate"
 _DENIED = (401, 403)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([\d.]+)(ms|s|m|h)")
 _RULE = re.compile(r'(\w+)\s+"([^"]*)"\s*\{\s*policy\s*=\s*"(\w+)"\s*\}|^\s*(\w+)\s*=\s*"(\w+)"', re.MULTILINE)
 
 
@@ -61,7 +63,7 @@ class SecretFile:
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance of a service in the catalog, and the state of its worst check."""
+    """An instance of a service in the catalog, and the state of its worst check; interval and timeout in seconds."""
 
     id: str
     node: str
@@ -70,8 +72,8 @@ class Instance:
     cluster: str
     state: str
     said: str
-    interval: str
-    timeout: str
+    interval: float
+    timeout: float
     checks: int
 
 
@@ -270,7 +272,7 @@ class Consul:
         return Instance(
             id, listed["Node"], listed["ServiceAddress"] or listed["Address"], listed["ServicePort"],
             (listed.get("ServiceMeta") or {}).get("cluster", ""), state, said[:200],
-            worst["Interval"] if worst else "", worst["Timeout"] if worst else "", len(checks),
+            _seconds(worst["Interval"]) if worst else 0.0, _seconds(worst["Timeout"]) if worst else 0.0, len(checks),
         )  # fmt: skip
 
     @property
@@ -316,6 +318,11 @@ def parsed(rules: str) -> dict[str, dict[str, str] | str]:
             assert isinstance(names, dict)
             names[name] = access
     return found
+
+
+def _seconds(text: str) -> float:
+    """A duration as Go writes it, such as 1m0s."""
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
 
 
 def _tls(found: Object) -> Tls:

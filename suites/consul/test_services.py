@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from plumbline.bed import Bed
 from plumbline.bed.consul import ConsulService
-from plumbline.bed.types import written
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
 from plumbline.facts.consul import Consul
@@ -44,7 +43,8 @@ def test_an_instance_is_registered(instance: InstanceOf, consul: Consul, bed: Be
 def test_an_instance_is_checked_as_often_as_declared(instance: InstanceOf, consul: Consul) -> None:
     """Each instance has a check, with the declared interval and timeout."""
     listed = consul.instance(instance.id, instance.name)
-    declared = written(instance.spec.check.interval), written(instance.spec.check.timeout)
+    check = instance.spec.check
+    declared = check.interval.total_seconds(), check.timeout.total_seconds()
     assert listed is not None, found("it is not in the catalog", expected="an instance with a check")
 
     assert listed.checks, found("it has no check", expected="a check")

@@ -112,7 +112,7 @@ def server() -> Iterator[Server]:
 
     listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     pretended.port = listening.server_address[1]
-    check = {"Status": "passing", "Output": "", "ServiceID": "web-two", "Interval": "30s", "Timeout": "10s"}
+    check = {"Status": "passing", "Output": "", "ServiceID": "web-two", "Interval": "1m30s", "Timeout": "10s"}
     pretended.pages = {
         "/v1/agent/members": [{"Name": "one", "Addr": "127.0.0.1", "Status": 1, "Tags": {"role": "consul"}}],
         "/v1/health/state/any": [check],
@@ -149,7 +149,7 @@ def test_what_the_servers_say_is_typed(bed: Bed, tmp_path: Path) -> None:
     assert said.leaders("one") == ("one", "one")
     assert said.members("one")["one"].state == "alive"
     assert (listed := said.instance("web-two", "web"))
-    assert (listed.state, listed.interval) == ("passing", "30s")
+    assert (listed.state, listed.interval, listed.timeout) == ("passing", 90, 10)
     assert said.instance("web-one", "web") is None
     assert said.policy("vault") == {"key_prefix": {"vault/": "write"}}
     assert said.refusal == ""
