@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.collect.planned import Planned
+from plumbline.collect.services import SERVICES
 from plumbline.facts.source import Source
 
 PATIENCE = 2.5
@@ -75,7 +76,11 @@ def mended(first: Source, second: Source) -> Source:
 def notes(out: Path) -> tuple[str, ...]:
     """What of a run's facts was answered the second time only, as a sentence for each source and each node's probes."""
     told = []
-    for file in (out / "kubernetes.json", *sorted(out.glob("nodes/*.json"))):
+    for file in (
+        out / "kubernetes.json",
+        *(out / f"{s.name}.json" for s in SERVICES),
+        *sorted(out.glob("nodes/*.json")),
+    ):
         with suppress(OSError, ValueError):
             source = Source.read(file)
             if source.attempts > 1 and source.outcome != _TIMEOUT:

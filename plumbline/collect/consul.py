@@ -266,7 +266,7 @@ def right(kind: str, name: str, access: str) -> str:
 
 def _key(bed: Bed, clients: dict[str, _Client], by: str) -> dict[str, Any]:
     """One key is written by way of one server, read as each server has it on its own disk, and deleted."""
-    name, value = f"{FOLDER}{secrets.token_hex(8)}", secrets.token_hex(16)
+    name, value = f"{FOLDER}{secrets.token_hex(8)}", f"value-{secrets.token_hex(16)}"
     facts: dict[str, Any] = {"by": by or "no server", "written": False, "error": None, "seen": {}, "deleted": False}
     if not by:  # a server holds a write back for seconds while it hopes for a leader
         facts["error"] = "no server knows of a leader"
