@@ -3,6 +3,7 @@
 from chaos.actions import (
     certificates,
     consul,
+    consul_looks,
     files,
     inventory,
     kubernetes,
@@ -20,6 +21,7 @@ from chaos.actions import (
 __all__ = [
     "certificates",
     "consul",
+    "consul_looks",
     "files",
     "inventory",
     "kubernetes",

@@ -79,13 +79,17 @@ class Instance:
 
 @dataclass(frozen=True)
 class Key:
-    """The key that this run wrote: by which server, whether that was acknowledged, and when each server had it (s)."""
+    """The key that this run wrote: by which server, whether that was acknowledged, and when each server had it (s).
+
+    `elsewhere` is the status of an attempt to write a key of others; 0 where none was made.
+    """
 
     by: str
     written: bool
     error: str
     seen: Mapping[str, float | None]
     deleted: bool
+    elsewhere: int
 
 
 class Agent:
@@ -281,7 +285,9 @@ class Consul:
         found = self._all().get("key")
         if found is None:
             raise Unknown("no key was written: this run only reads")
-        return Key(found["by"], found["written"], found["error"] or "", found["seen"], found["deleted"])
+        return Key(
+            found["by"], found["written"], found["error"] or "", found["seen"], found["deleted"], found["elsewhere"]
+        )
 
     def _all(self) -> Object:
         _ = self.speaking

@@ -6,7 +6,7 @@ from plumbline.bed import Bed
 from plumbline.bed.consul import Consul
 from plumbline.needs.parts import Parts
 
-ON_DISK = ("token", "keyring", "rejoin", "clock")
+ON_DISK = ("token", "keyring", "rejoin")
 """What must be right on a node before its agent can begin."""
 SETTINGS = (
     "version", "datacenter", "role", "expect", "default-policy", "rpc-tls", "https-tls", "auto-encrypt", "gossip",
@@ -41,6 +41,12 @@ def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
     # a client without its token is given no certificate, and so never begins (seed 001, F15)
     begin = [f"consul-{part}:{node}" for part in ON_DISK if part != "keyring"]
     yield f"consul-agent:{node}", [f"consul-unit:{node}", *begin]
+    # of the layer pki: whom it trusts, its clock, its certificate; and what that layer asks of whoever shows one
+    yield f"consul-agent:{node}", [f"root:{node}", f"clock:{node}"]
+    if node in declared.servers:
+        yield f"consul-agent:{node}", [f"service-certificate:{node}/{declared.certificate}"]
+        yield f"service:{node}/{bed.service_certificates[declared.certificate].unit}", [f"consul-agent:{node}"]
+    yield f"setting:{node}/failed-units", [f"consul-unit:{node}"]
     for setting in SETTINGS:
         yield f"consul-setting:{node}/{setting}", [f"consul-agent:{node}"]
     for bind in ("http", "https", "dns"):
@@ -81,6 +87,7 @@ def _cluster(declared: Consul) -> Parts:
     yield "consul:key", ["consul:leader", *(f"consul-follows:{n}" for n in servers), "consul-token:gate"]
     yield "consul-token:gate", ["consul:leader", *(f"consul-api:{node}" for node in servers)]
     yield "consul-rights:gate", ["consul-token:gate"]
+    yield "consul:key-elsewhere", ["consul:key", "consul-rights:gate"]
     yield "consul:anonymous", ["consul-token:gate"]
     for name in declared.policies:
         yield f"consul-policy:{name}", ["consul-token:gate"]

@@ -23,7 +23,7 @@ from plumbline.remote.types import Json
 _ELECTED = "cluster leadership acquired"
 _LINE = re.compile(r"\[(?:ERROR|WARN)\]\s*(.+)")
 _CONFIG = ("*.hcl", "*.json")
-_SELF_LIMIT_S = 3.0
+_LIMITS_S = (2.0, 4.0)
 _LARGEST = 1 << 20
 
 
@@ -49,9 +49,19 @@ def describe(request: Json) -> Json:
 
 
 def _agent(request: Json) -> Json:
-    """What it says with the gate's token, with none, and with one that nobody has made; or why it says nothing."""
-    path, limit = "/v1/agent/self", float(request.get("timeout", _SELF_LIMIT_S))
-    where = (str(request["address"]), int(request["port"]))
+    """What it says with the gate's token, with none, and with one that nobody has made; or why it says nothing.
+
+    One that did not answer in time is asked once more, with more patience.
+    """
+    first = _ask(request, _LIMITS_S[0])
+    facts = _ask(request, _LIMITS_S[1]) if first["outcome"] == "timeout" else first
+    if facts["outcome"] != "ok":
+        facts["said"] = _said()
+    return facts
+
+
+def _ask(request: Json, limit: float) -> Json:
+    where, path = (str(request["address"]), int(request["port"])), "/v1/agent/self"
     facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}}
     tokens = {"gate": str(request["token"]), "nobody": "", "stranger": str(uuid.uuid4())}
     try:
@@ -63,10 +73,8 @@ def _agent(request: Json) -> Json:
                 facts["error"] = None if status == 200 else f"{status}: {body.decode('utf-8', 'replace').strip()}"[:300]
     except TimeoutError:
         facts.update(outcome="timeout", error=f"no answer within {limit:g} s")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         facts.update(outcome="refused" if isinstance(error, ConnectionRefusedError) else "rubbish", error=str(error))
-    if facts["outcome"] != "ok":
-        facts["said"] = _said()
     return facts
 
 
