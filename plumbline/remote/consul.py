@@ -130,12 +130,12 @@ def _listener(tls: Json) -> Json:
 
 
 def _said() -> list[str]:
-    """The last that the agent complained of."""
+    """The last that the agent complained of; not what it refused to the gate itself, which asks as nobody too."""
     try:
         lines = run("journalctl", "--unit=consul", "--output=cat", "--lines=80", "--quiet").splitlines()
     except CommandError as error:
         return [str(error)[:200]]
-    found = [match[1][:300] for match in map(_LINE.search, lines) if match]
+    found = [m[1][:300] for m in map(_LINE.search, lines) if m and not m[1].startswith("agent.http:")]
     return list(dict.fromkeys(found))[-3:]
 
 
