@@ -98,8 +98,13 @@ class Well(_Look):
         return passing and {id for id, _, _ in declared.instances()} <= there and self._answering(bed, reach)
 
     def _answering(self, bed: Bed, reach: Reach) -> bool:
-        """Whether every agent answers, and the leader is not a new one over and over."""
-        every = all(
-            ask_at(bed, reach, node, "GET", "/v1/status/leader", None)[0] == 200 for node in declared_in(bed).nodes
-        )
-        return every and Elections(many=False).holds(bed, reach)
+        """Whether every agent knows the gate and refuses nobody's question, and the leader is not a new one over and over.
+
+        A client remembers what a token may do for half a minute.
+        """
+        gate = reach.access.credentials.get("consul", "")
+        for node in declared_in(bed).nodes:
+            for token, wanted in ((gate, 200), ("", 403)):
+                if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:
+                    return False
+        return Elections(many=False).holds(bed, reach)

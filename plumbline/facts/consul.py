@@ -63,7 +63,7 @@ class SecretFile:
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance of a service in the catalog, and the state of its worst check; interval and timeout in seconds."""
+    """An instance of a service in the catalog, and the state of its worst check."""
 
     id: str
     node: str
@@ -72,9 +72,6 @@ class Instance:
     cluster: str
     state: str
     said: str
-    interval: float
-    timeout: float
-    checks: int
 
 
 @dataclass(frozen=True)
@@ -154,6 +151,12 @@ class Agent:
             SecretFile(path, f["owner"], f["mode"], bool(f["mode"] & 0o007) and not f["shut"])
             for path, f in self._part("files").items()
         )
+
+    def checks(self, instance: str) -> tuple[tuple[float, float], ...]:
+        """Interval and timeout (s) of each check that it makes of an instance."""
+        _ = self.self
+        made = [check for check in self._facts["agent"]["checks"] if check["instance"] == instance]
+        return tuple((_seconds(check["interval"]), _seconds(check["timeout"])) for check in made)
 
     def first_states(self, instance: str) -> tuple[str, ...]:
         """The states that checks of an instance begin with, where its definition gives any."""
@@ -276,7 +279,6 @@ class Consul:
         return Instance(
             id, listed["Node"], listed["ServiceAddress"] or listed["Address"], listed["ServicePort"],
             (listed.get("ServiceMeta") or {}).get("cluster", ""), state, said[:200],
-            _seconds(worst["Interval"]) if worst else 0.0, _seconds(worst["Timeout"]) if worst else 0.0, len(checks),
         )  # fmt: skip
 
     @property

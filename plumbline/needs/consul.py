@@ -25,6 +25,8 @@ def consul(bed: Bed) -> Parts:
         for node in service.on:
             id = f"{name}-{node}"
             yield f"consul-service:{id}", [f"consul-agent:{node}", f"consul-member:{node}", "consul:leader"]
+            # an agent that knows of no ACLs shows no token, and so registers nothing
+            yield f"consul-service:{id}", [f"consul-setting:{node}/default-policy"]
             yield f"consul-check:{id}", [f"consul-service:{id}"]
             yield f"consul-passing:{id}", [f"consul-check:{id}"]
             yield f"consul-begins:{id}", [f"node:{node}"]

@@ -62,7 +62,7 @@ def _agent(request: Json) -> Json:
 
 def _ask(request: Json, limit: float) -> Json:
     where, path = (str(request["address"]), int(request["port"])), "/v1/agent/self"
-    facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}}
+    facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}, "checks": []}
     tokens = {"gate": str(request["token"]), "nobody": "", "stranger": str(uuid.uuid4())}
     try:
         for name, token in tokens.items():
@@ -71,11 +71,18 @@ def _ask(request: Json, limit: float) -> Json:
             if name == "gate":
                 facts["self"] = trimmed(json.loads(body)) if status == 200 else None
                 facts["error"] = None if status == 200 else f"{status}: {body.decode('utf-8', 'replace').strip()}"[:300]
+        status, body = get(where, "/v1/agent/checks", tokens["gate"], limit)
+        facts["checks"] = [_check(check) for check in json.loads(body).values()] if status == 200 else []
     except TimeoutError:
         facts.update(outcome="timeout", error=f"no answer within {limit:g} s")
     except (OSError, ValueError, KeyError, TypeError) as error:
         facts.update(outcome="refused" if isinstance(error, ConnectionRefusedError) else "rubbish", error=str(error))
     return facts
+
+
+def _check(said: Json) -> Json:
+    """One of its checks: the catalog is not told when only how often it is made changes."""
+    return {"instance": said["ServiceID"], "interval": said["Interval"], "timeout": said["Timeout"]}
 
 
 def get(where: tuple[str, int], path: str, token: str, limit: float) -> tuple[int, bytes]:
