@@ -107,4 +107,8 @@ class Well(_Look):
             for token, wanted in ((gate, 200), ("", 403)):
                 if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:
                     return False
+            # an agent that has just begun makes its checks anew, and the catalog may not have been told yet
+            own = done(ask_at(bed, reach, node, "GET", "/v1/agent/checks", None))
+            if any(check["Status"] != "passing" for check in own.values()):
+                return False
         return Elections(many=False).holds(bed, reach)
