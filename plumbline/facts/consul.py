@@ -110,14 +110,20 @@ class Agent:
         """The HTTP status that it gave to `nobody`, or to a `stranger` with a token that was never made."""
         if not self.answers:
             raise Unknown(f"the agent of {self.node}: {self.why}", cause=f"consul-agent:{self.node}")
-        return int(self._facts["agent"]["status"][who])
+        status = int(self._facts["agent"]["status"][who])
+        if status >= 500:
+            raise Unknown(
+                f"the agent of {self.node} cannot tell who asks: {status}", cause=f"consul-member:{self.node}"
+            )
+        return status
 
     @cached_property
     def self(self) -> Object:
         """What it says of itself."""
         found = self._facts["agent"]["self"]
         if found is None:
-            told = GATE if str(self._facts["agent"]["error"])[:3] in map(str, _DENIED) else "consul:leader"
+            # who asks is known to servers alone, which an agent that is no member cannot ask
+            told = GATE if str(self._facts["agent"]["error"])[:3] in map(str, _DENIED) else f"consul-member:{self.node}"
             cause = told if self.answers else f"consul-agent:{self.node}"
             raise Unknown(f"the agent of {self.node} does not tell of itself: {self.why}", cause=cause)
         return dict(found)
