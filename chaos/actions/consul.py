@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -18,6 +19,7 @@ STRAY = "plumbline-stray"
 _FLAPPING = "plumbline-flapping"
 _HEADER = "/run/plumbline-flapping.header"
 _RPC = 8300
+_ELECTION = 20.0
 
 
 @action("consul.policy")
@@ -116,8 +118,18 @@ class Peer(OfConsul):
             reach.run(self.node, ["systemctl", "start", "consul"])
             return
         reach.run(self.node, ["systemctl", "stop", "consul"])
-        if self._address(bed) in self._voters(bed, reach):
-            done(ask(bed, reach, "DELETE", f"/v1/operator/raft/peer?address={self._address(bed)}", but=self.node))
+        end = time.monotonic() + _ELECTION
+        while True:  # where it was the leader, the others have none for a while
+            try:
+                if self._address(bed) in self._voters(bed, reach):
+                    done(
+                        ask(bed, reach, "DELETE", f"/v1/operator/raft/peer?address={self._address(bed)}", but=self.node)
+                    )
+                return
+            except ActionFailed:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         return (self._address(bed) in self._voters(bed, reach)) is self.present

@@ -79,6 +79,17 @@ class Elections(_Look):
         return (sum(log.count("cluster leadership acquired") for log in logs) > leader.changes) is self.many
 
 
+@action("consul.servers")
+class Servers(_Look):
+    """Whether the leader calls every server healthy; it looks every two seconds."""
+
+    healthy: bool = True
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        _, found = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
+        return bool(found["Healthy"]) is self.healthy
+
+
 @action("consul.well")
 class Well(_Look):
     """All of it is well: every node alive, every server a voter that is healthy, every check passing, a leader that stays."""
@@ -103,6 +114,8 @@ class Well(_Look):
         A client remembers what a token may do for half a minute.
         """
         gate = reach.access.credentials.get("consul", "")
+        if not all(Knows(node=node).holds(bed, reach) for node in declared_in(bed).servers):
+            return False
         for node in declared_in(bed).nodes:
             for token, wanted in ((gate, 200), ("", 403)):
                 if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:

@@ -15,6 +15,8 @@ from plumbline.outcome import Unknown
 Object = dict[str, Any]
 GATE = "consul-token:gate"
 _DENIED = (401, 403)
+_ALONE = "primary-dc-down"
+"""Whom an agent takes everybody for who asks while it can ask no server."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"([\d.]+)(ms|s|m|h)")
 _RULE = re.compile(r'(\w+)\s+"([^"]*)"\s*\{\s*policy\s*=\s*"(\w+)"\s*\}|^\s*(\w+)\s*=\s*"(\w+)"', re.MULTILINE)
@@ -122,8 +124,10 @@ class Agent:
         """What it says of itself."""
         found = self._facts["agent"]["self"]
         if found is None:
+            error = str(self._facts["agent"]["error"])
             # who asks is known to servers alone, which an agent that is no member cannot ask
-            told = GATE if str(self._facts["agent"]["error"])[:3] in map(str, _DENIED) else f"consul-member:{self.node}"
+            alone = error[:3] not in map(str, _DENIED) or _ALONE in error
+            told = f"consul-member:{self.node}" if alone else GATE
             cause = told if self.answers else f"consul-agent:{self.node}"
             raise Unknown(f"the agent of {self.node} does not tell of itself: {self.why}", cause=cause)
         return dict(found)
