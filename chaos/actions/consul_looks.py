@@ -120,6 +120,9 @@ class Well(_Look):
             for token, wanted in ((gate, 200), ("", 403)):
                 if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:
                     return False
+            # a connection to a server that was started again is found broken by the first who uses it
+            if ask_at(bed, reach, node, "GET", "/v1/catalog/nodes", None)[0] != 200:
+                return False
             # an agent that has just begun makes its checks anew, and the catalog may not have been told yet
             own = done(ask_at(bed, reach, node, "GET", "/v1/agent/checks", None))
             if any(check["Status"] != "passing" for check in own.values()):

@@ -64,7 +64,7 @@ def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
     yield f"consul-member:{node}", [f"consul-agent:{node}", f"consul-keyring:{node}", "consul:leader"]
     yield f"consul-dns:{node}", [f"consul-agent:{node}", f"consul-bind:{node}/dns", "consul:leader"]
     yield f"consul-dns:{node}", [f"consul-rpc:{node}>{other}" for other in servers]
-    yield f"consul-dns:{node}", [f"consul-member:{other}" for other in declared.servers]
+    yield f"consul-dns:{node}", [f"consul-member:{other}" for other in dict.fromkeys((node, *declared.servers))]
     for kind in ("nothing", "tcp"):
         yield f"consul-dns-{kind}:{node}", [f"consul-dns:{node}"]
 
