@@ -25,9 +25,9 @@ ExecStart=/usr/sbin/ip link set lo up
 WantedBy=multi-user.target
 """
 _SSHD = """\
-HostKey /etc/ssh/host_key
-HostCertificate /etc/ssh/host_key-cert.pub
-TrustedUserCAKeys /etc/ssh/user_ca.pub
+HostKey {host_key}
+HostCertificate {host_key}-cert.pub
+TrustedUserCAKeys {user_ca}
 AuthorizedKeysFile none
 PasswordAuthentication no
 PermitRootLogin prohibit-password
@@ -81,10 +81,32 @@ def _no_router(bed: Bed, node: str) -> dict[str, int | str]:
     return {f"net/ipv4/conf/eth1.{vlan}/forwarding": 0 for vlan in bed.nodes[node].trunk}
 
 
-def _node_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
+def _sshd(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
+    """What sshd shows and whom it trusts: files of its own, or those that the bed gives the node certificates in."""
+    declared = bed.ssh_certificates
+    if declared and node in declared.on:
+        config = _SSHD.format(host_key=declared.host_key, user_ca=declared.user_ca)
+        return {"/etc/ssh/sshd_config.d/lab.conf": FileSpec(config)}
     key = pki.ssh_key(f"ssh-host-{node}")
     certificate = pki.ssh_certificate(f"ssh-host-{node}", "host", [node, str(bed.nodes[node].oobi)])
-    hosts = "".join(f"{n.oobi} {name}\n" for name, n in bed.nodes.items() if n.oobi)
+    return {
+        "/etc/ssh/host_key": FileSpec(key.read_bytes(), mode=0o600),
+        "/etc/ssh/host_key-cert.pub": FileSpec(certificate.read_bytes()),
+        "/etc/ssh/user_ca.pub": FileSpec(Path(f"{pki.ssh_authority('user')}.pub").read_bytes()),
+        "/etc/ssh/sshd_config.d/lab.conf": FileSpec(
+            _SSHD.format(host_key="/etc/ssh/host_key", user_ca="/etc/ssh/user_ca.pub")
+        ),
+    }
+
+
+def _names(bed: Bed, node: str) -> str:
+    """How a node is called by the others."""
+    ca = bed.step_ca
+    return " ".join(ca.names(node) if ca and node in ca.on else (node,))
+
+
+def _node_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
+    hosts = "".join(f"{n.oobi} {_names(bed, name)}\n" for name, n in bed.nodes.items() if n.oobi)
     sysctls = {**kernel.own_sysctls(bed, node), **_no_router(bed, node)}
     commands = [f"ExecStart=/usr/sbin/ip address replace {address} dev lo" for address in bed.nodes[node].also]
     if sysctls:
@@ -93,10 +115,7 @@ def _node_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
     return {
         "/etc/hosts": FileSpec(f"127.0.0.1 localhost\n{hosts}"),
         "/etc/resolv.conf": FileSpec("# the lab has no resolver outside the cluster\n"),
-        "/etc/ssh/host_key": FileSpec(key.read_bytes(), mode=0o600),
-        "/etc/ssh/host_key-cert.pub": FileSpec(certificate.read_bytes()),
-        "/etc/ssh/user_ca.pub": FileSpec(Path(f"{pki.ssh_authority('user')}.pub").read_bytes()),
-        "/etc/ssh/sshd_config.d/lab.conf": FileSpec(_SSHD),
+        **_sshd(bed, pki, node),
         "/etc/sysctl.d/99-bed.conf": FileSpec("".join(f"{k} = {v}\n" for k, v in sorted(sysctls.items()))),
         "/etc/systemd/system/node-network.service": FileSpec(_NETWORK_UNIT.format(commands="\n".join(commands))),
     }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import secrets
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -21,6 +23,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFETIME = dt.timedelta(days=3650)
 LEAF_LIFETIME = dt.timedelta(days=365)
+BACKDATE = dt.timedelta(minutes=5)
+SHORT_BACKDATE = dt.timedelta(minutes=1)
+"""How far back a certificate begins, for clocks that are behind; the short one is step-ca's own."""
+_PROVISIONER = x509.ObjectIdentifier("1.3.6.1.4.1.37476.9000.64.1")
 SSH_VALIDITY = "-5m:+52w"
 
 
@@ -66,16 +72,20 @@ class Pki:
 
     def short_leaf(
         self, authority: str, root: str, name: str, *, dns: list[str], addresses: Iterable[IPv4Address],
-        lifetime: dt.timedelta,
+        lifetime: dt.timedelta, provisioner: tuple[str, str] | None = None,
     ) -> KeyPair:  # fmt: skip
         """A certificate of an intermediate authority, which comes after it; made anew where it has expired.
 
-        Its common name is the first of its names.
+        Its common name is the first of its names. `provisioner` (its name, the id of its key) is who would have asked
+        step-ca for it, under whose rules it is renewed; one without is never renewed.
         """
         issuer = self.intermediate(authority, root)
 
         def make() -> KeyPair:
-            made = _make_leaf(issuer, dns[0], dns=dns, addresses=addresses, lifetime=lifetime)
+            made = _make_leaf(
+                issuer, dns[0], dns=dns, addresses=addresses, lifetime=lifetime, backdate=SHORT_BACKDATE,
+                extension=_asked_by(*provisioner) if provisioner else None,
+            )  # fmt: skip
             return KeyPair(made.certificate + issuer.certificate, made.key)
 
         made = self.kept(name, make)
@@ -111,6 +121,21 @@ class Pki:
             _ssh_keygen("-s", ca, *host, "-I", name, "-n", names, "-V", SSH_VALIDITY, f"{key}.pub")
         return certificate
 
+    def short_ssh_certificate(
+        self, name: str, kind: str, principals: Iterable[str], *, key_id: str, lifetime: dt.timedelta, age: dt.timedelta
+    ) -> bytes:
+        """A certificate of an SSH key that was made `age` ago and is to be renewed on its node; made anew at each call."""
+        host = ["-h"] if kind == "host" else []
+        valid = f"-{int(age.total_seconds())}s:+{int((lifetime - age).total_seconds())}s"
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            public = Path(folder, "key.pub")
+            public.write_bytes(Path(f"{self.ssh_key(name)}.pub").read_bytes())
+            _ssh_keygen(
+                "-s", str(self.ssh_authority(kind)), *host, "-I", key_id, "-n", ",".join(principals), "-V", valid,
+                "-z", str(secrets.randbits(63)), str(public),
+            )  # fmt: skip
+            return Path(folder, "key-cert.pub").read_bytes()
+
     def kept(self, name: str, make: Callable[[], KeyPair]) -> KeyPair:
         """The key pair kept under a name; `make` makes it at the first call."""
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
@@ -140,7 +165,11 @@ def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: dt.timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    lifetime: dt.timedelta,
+    backdate: dt.timedelta = BACKDATE,
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
@@ -149,7 +178,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_before(now - backdate)
         .not_valid_after(now + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
@@ -185,6 +214,8 @@ def _make_leaf(
     dns: Iterable[str],
     addresses: Iterable[IPv4Address],
     lifetime: dt.timedelta = LEAF_LIFETIME,
+    backdate: dt.timedelta = BACKDATE,
+    extension: x509.UnrecognizedExtension | None = None,
 ) -> KeyPair:
     authority, authority_key = _loaded(issuer)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -193,7 +224,7 @@ def _make_leaf(
     names = [*map(x509.DNSName, dns), *map(x509.IPAddress, addresses)]
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     builder = (
-        _builder(subject, authority, key.public_key(), lifetime)
+        _builder(subject, authority, key.public_key(), lifetime, backdate)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(
@@ -203,8 +234,16 @@ def _make_leaf(
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if extension:
+        builder = builder.add_extension(extension, critical=False)
     certificate = builder.sign(authority_key, hashes.SHA256())
     return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
+
+
+def _asked_by(provisioner: str, key_id: str) -> x509.UnrecognizedExtension:
+    """What step-ca writes into a certificate that a provisioner of the kind JWK (1) asked for: a DER sequence."""
+    parts = b"\x02\x01\x01" + b"".join(bytes([4, len(t)]) + t for t in (provisioner.encode(), key_id.encode()))
+    return x509.UnrecognizedExtension(_PROVISIONER, bytes([0x30, len(parts)]) + parts)
 
 
 def _make_service_account_key() -> KeyPair:

@@ -11,11 +11,14 @@ from chaos.actions import (
     ngfw,
     node,
     packets,
+    pki,
     pod,
     scratch,
     secrets,
     served,
+    slurm,
     switch,
+    vault,
 )
 
 __all__ = [
@@ -29,9 +32,12 @@ __all__ = [
     "ngfw",
     "node",
     "packets",
+    "pki",
     "pod",
     "scratch",
     "secrets",
     "served",
+    "slurm",
     "switch",
+    "vault",
 ]

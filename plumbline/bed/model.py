@@ -35,7 +35,8 @@ from plumbline.bed.machines import (
     Ssh,
     Waiver,
 )
-from plumbline.bed.pki import Renewal, ServiceCertificate, StepCa
+from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
+from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -48,6 +49,7 @@ from plumbline.bed.traffic import (
 )
 from plumbline.bed.tree import Tree
 from plumbline.bed.types import Duration, Labels, Name, Strict
+from plumbline.bed.vault import Vault
 
 VERSION = 1
 
@@ -55,6 +57,7 @@ __all__ = [
     "VERSION",
     "Absent",
     "Access",
+    "Accounting",
     "Allow",
     "Attachment",
     "Authority",
@@ -62,12 +65,15 @@ __all__ = [
     "Bed",
     "Bundle",
     "Certificate",
+    "ComputeNode",
     "Consul",
     "Dhcp",
     "Dns",
     "Flow",
     "HostProfile",
     "Hosts",
+    "JobSize",
+    "Jobs",
     "Kubernetes",
     "Network",
     "Nfs",
@@ -75,6 +81,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Overlay",
+    "Partition",
     "Persona",
     "Prometheus",
     "Renewal",
@@ -82,10 +89,15 @@ __all__ = [
     "Secret",
     "ServiceCertificate",
     "Services",
+    "Slurm",
     "Snmp",
     "Ssh",
+    "SshCertificates",
+    "SshRenewal",
+    "SshUser",
     "StepCa",
     "Storage",
+    "Vault",
     "Waiver",
     "Workload",
 ]
@@ -126,6 +138,9 @@ class Bed(Strict):
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
     consul: Consul | None = None
+    vault: Vault | None = None
+    slurm: Slurm | None = None
+    ssh_certificates: SshCertificates | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

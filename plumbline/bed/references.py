@@ -41,6 +41,14 @@ REFERENCES = {
     "consul.clients.*": "nodes",
     "consul.certificate": "service_certificates",
     "consul.services.*.on.*": "nodes",
+    "vault.on.*": "nodes",
+    "vault.certificate": "service_certificates",
+    "slurm.controllers.*": "nodes",
+    "slurm.compute.[key]": "nodes",
+    "slurm.partitions.*.on.*": "nodes",
+    "slurm.accounting.node": "nodes",
+    "slurm.submit": "nodes",
+    "ssh_certificates.on.*": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.collect.planned import Planned
-from plumbline.collect.services import SERVICES
 from plumbline.facts.source import Source
 
 PATIENCE = 2.5
@@ -68,19 +67,18 @@ def mended(first: Source, second: Source) -> Source:
     """The first answers, with those of the second asking in their places; the first ones stand where that failed."""
     if second.outcome != "ok":
         return first
-    later = {identity: {**answer, "attempts": 2} for identity, answer in second.facts.get("probes", {}).items()}
-    probes = {**first.facts.get("probes", {}), **later}
+    probes = dict(first.facts.get("probes", {}))
+    for identity, answer in second.facts.get("probes", {}).items():
+        told = answer.get("facts") or answer["outcome"] != _TIMEOUT  # one that was cut off tells less than the first
+        probes[identity] = {**(answer if told else probes.get(identity, answer)), "attempts": 2}
     return replace(first, seconds=first.seconds + second.seconds, facts={**first.facts, "probes": probes})
 
 
 def notes(out: Path) -> tuple[str, ...]:
     """What of a run's facts was answered the second time only, as a sentence for each source and each node's probes."""
     told = []
-    for file in (
-        out / "kubernetes.json",
-        *(out / f"{s.name}.json" for s in SERVICES),
-        *sorted(out.glob("nodes/*.json")),
-    ):
+    # what is no source, such as the plan, has no attempts
+    for file in (*sorted(out.glob("*.json")), *sorted(out.glob("nodes/*.json"))):
         with suppress(OSError, ValueError):
             source = Source.read(file)
             if source.attempts > 1 and source.outcome != _TIMEOUT:

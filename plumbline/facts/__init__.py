@@ -3,7 +3,22 @@
 from plumbline.facts.cluster import Cluster, Pod
 from plumbline.facts.facts import Facts
 from plumbline.facts.node import NodeFacts, PodFacts
-from plumbline.facts.replies import Arp, Capture, Dns, Http, Ping, Quic, Record, Reply, Snmp, Tcp, Tls, Trunk
+from plumbline.facts.replies import (
+    Arp,
+    Capture,
+    Dns,
+    Http,
+    Issue,
+    Login,
+    Ping,
+    Quic,
+    Record,
+    Reply,
+    Snmp,
+    Tcp,
+    Tls,
+    Trunk,
+)
 
 __all__ = [
     "Arp",
@@ -12,6 +27,8 @@ __all__ = [
     "Dns",
     "Facts",
     "Http",
+    "Issue",
+    "Login",
     "NodeFacts",
     "Ping",
     "Pod",

@@ -144,6 +144,10 @@ class NodeFacts:
         error = self._host.get("errors", {}).get(name, "it was not read")
         raise Unknown(f"{self.name}: {name} could not be read: {error}", cause=f"node:{self.name}")
 
+    def part(self, name: str) -> Any:
+        """A part of what was read, such as pki or ssh, as the node's program told it."""
+        return self._part(name)
+
     @cached_property
     def network(self) -> Network:
         """Links, routes and neighbours."""
@@ -190,6 +194,11 @@ class NodeFacts:
         return float(self._part("system")["uptime_s"])
 
     @property
+    def up_for_s(self) -> float:
+        """Seconds since its own first process was started; a lab's node is younger than the machine that it is on."""
+        return self.uptime_s - float(self._part("system")["init_s"])
+
+    @property
     def clock_offset(self) -> ClockOffset:
         """Its clock against the runner's."""
         clock = self._facts["clock"]
@@ -203,6 +212,10 @@ class NodeFacts:
         if name not in values:
             raise Unknown(f"{self.name}: {name} was not asked for; name it under host: in the bed file")
         return None if values[name] is None else str(values[name])
+
+    def of_service(self, name: str) -> Object:
+        """What was read there of a service outside the cluster, such as vault."""
+        return dict(self._part(name))
 
     def unit(self, name: str) -> Unit:
         """A systemd unit of the bed file."""

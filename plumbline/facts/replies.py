@@ -88,6 +88,34 @@ class Tcp(Reply):
         return str(self.facts.get("greeting", ""))
 
 
+class Login(Reply):
+    """A login over SSH."""
+
+    kind = "ssh"
+
+    @property
+    def host_certificate(self) -> bool:
+        """Whether the other node was known by a certificate."""
+        return bool(self.facts.get("host_certificate"))
+
+    @property
+    def user_certificate(self) -> bool:
+        """Whether the user was known by a certificate."""
+        return bool(self.facts.get("user_certificate"))
+
+
+class Issue(Reply):
+    """A certificate that was asked for of step-ca."""
+
+    kind = "step"
+
+    @property
+    def certificate(self) -> x509.Certificate | None:
+        """What was issued, or None."""
+        pem = self.facts.get("pem")
+        return x509.one(pem) if pem else None
+
+
 class Tls(Reply):
     """A handshake: ok also where it was made but the certificate was not accepted; `verified` tells."""
 

@@ -9,9 +9,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from plumbline.remote import addresses
+from plumbline.remote import addresses, pki, ssh_files, vault
 from plumbline.remote.command import CommandError, run
 from plumbline.remote.types import Json
 
@@ -48,6 +49,7 @@ def describe(request: Json) -> Json:
         "resolv_conf": lambda: _read("/etc/resolv.conf"),
         "kernel_errors": _kernel_errors,
         "disk_var": _disk_var,
+        **_of_services(request),
     }
     facts: Json = {}
     for name, part in parts.items():
@@ -57,6 +59,16 @@ def describe(request: Json) -> Json:
             errors[name] = f"{type(error).__name__}: {error}"[:300]
     facts["errors"] = errors
     return facts
+
+
+def _of_services(request: Json) -> dict[str, Callable[[], Any]]:
+    """What services outside the cluster have on this node: asked for where the bed declares them."""
+    known: dict[str, Callable[[Json], Json]] = {
+        "pki": pki.describe,
+        "ssh": ssh_files.describe,
+        "vault": vault.describe,
+    }
+    return {name: partial(describe, request[name]) for name, describe in known.items() if request.get(name)}
 
 
 def _read(path: str) -> str:

@@ -2,7 +2,8 @@
 
 args: address, port=443, name (SNI and expected name; none: no SNI), alpn=[], ca (PEM; none: nothing is verified),
 resume=False, http (null, or {path, headers, text}), largest=65536, interface, source, certificate and key (PEM of a
-client, never kept).
+client, never kept), or ca_file, certificate_file and key_file: the same, read on the node; a client's pair that cannot
+be used is left out.
 facts: verified (true, false, or null where no CA was given), verify_error, chain (PEM, leaf first), protocol, cipher,
 alpn, resumed (null where not asked), connect_ms, handshake_ms, http {status, headers, length, sha256, first_byte_ms},
 http_error.
@@ -30,7 +31,7 @@ _ALERTS = ("ALERT", "HANDSHAKE_FAILURE", "UNRECOGNIZED_NAME", "NO_APPLICATION_PR
 
 def probe(probe: Probe) -> Answer:
     """Connects, verifies, asks, and resumes, as far as the arguments want."""
-    args: Json = {"port": 443, **probe.args}
+    args: Json = {"port": 443, **_with_files(probe.args)}
     deadline, facts = Deadline(probe.timeout), Json(verified=None, verify_error=None, chain=[], resumed=None)
     context = _context(
         args.get("ca") or "",
@@ -63,6 +64,24 @@ def probe(probe: Probe) -> Answer:
     finally:
         facts.pop("reused", None)
     return Answer(OK, None, facts)
+
+
+def _with_files(args: Json) -> Json:
+    """The arguments, with what the files that they name hold."""
+    if args.get("ca_file"):
+        with open(args["ca_file"], encoding="ascii", errors="replace") as file:
+            args = {**args, "ca": file.read()}
+    if args.get("certificate_file"):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(args["certificate_file"], args["key_file"], str)
+            with (
+                open(args["certificate_file"], encoding="ascii") as file,
+                open(args["key_file"], encoding="ascii") as key,
+            ):
+                args = {**args, "certificate": file.read(), "key": key.read()}
+        except (OSError, ssl.SSLError, ValueError):
+            pass
+    return args
 
 
 def _visit(

@@ -13,23 +13,42 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from plumbline.remote import arp, capture, dns, http_get, journal, netns, ping, quic, snmp, tcp, tls, trunk
+from plumbline.remote import (
+    arp,
+    audit,
+    capture,
+    dns,
+    http_get,
+    journal,
+    netns,
+    ping,
+    quic,
+    snmp,
+    ssh_login,
+    step_issue,
+    tcp,
+    tls,
+    trunk,
+)
 from plumbline.remote.pods import Pod
 from plumbline.remote.types import ERROR, TIMEOUT, Answer, Json, Probe, failure
 
 _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "arp": arp.probe,
+    "audit": audit.probe,
     "dns": dns.probe,
     "http": http_get.probe,
     "journal": journal.probe,
     "ping": ping.probe,
     "quic": quic.probe,
     "snmp": snmp.probe,
+    "ssh": ssh_login.probe,
+    "step": step_issue.probe,
     "tcp": tcp.probe,
     "tls": tls.probe,
     "trunk": trunk.probe,
 }
-_WORKING = frozenset({"tls", "http"})  # these need a processor; the others only wait
+_WORKING = frozenset({"tls", "http", "ssh", "step"})  # these need a processor; the others only wait
 _WORKERS, _WAITERS = 12, 96
 _CHILDREN, _WORKING_CHILDREN = 64, 16
 _GRACE_S = 0.7

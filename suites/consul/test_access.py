@@ -17,7 +17,7 @@ from suites.consul.cases import gate, on, policies, whole
     severity="major",
     remedy="consul acl token read -self; make one with the policy that docs/consul.md shows, or add the right",
     consequence="part of Consul could not be judged",
-    source="issue: no token, an expired one, one with too few rights",
+    source="seed 001, F15 (L7217-7262)",
 )
 @for_each("declared", gate("token"))
 def test_the_gates_token_may_read_what_it_has_to(declared: Declared, consul: Consul) -> None:
@@ -82,7 +82,7 @@ def test_nobody_reads_an_agents_state(node: str, consul: Consul) -> None:
     severity="critical",
     remedy="on {name}: acl.enabled in /etc/consul.d; systemctl restart consul",
     consequence="any token opens the agent, also one that was revoked",
-    source="seed 001, fact 125; issue: a stale token is refused",
+    source="seed 001, fact 125",
 )
 @for_each("node", on("stranger"))
 def test_a_token_that_is_no_more_does_not_open_an_agent(node: str, consul: Consul) -> None:
@@ -97,7 +97,7 @@ def test_a_token_that_is_no_more_does_not_open_an_agent(node: str, consul: Consu
     severity="critical",
     remedy="consul acl token read -accessor-id 00000000-0000-0000-0000-000000000002; take its policies from it",
     consequence="whoever reaches {name} reads what others keep in Consul",
-    source="seed 001, fact 125 (L7232); issue: anonymous is refused",
+    source="seed 001, fact 125 (L7232)",
 )
 @for_each("node", on("anonymous-api", "servers"))
 def test_nobody_reads_keys_or_members(node: str, consul: Consul) -> None:
@@ -113,7 +113,7 @@ def test_nobody_reads_keys_or_members(node: str, consul: Consul) -> None:
     severity="critical",
     remedy="on {name}: acl.enabled in /etc/consul.d; systemctl restart consul",
     consequence="any token reads the keys, also one that was revoked",
-    source="seed 001, fact 125; issue: a stale token is refused",
+    source="seed 001, fact 125",
 )
 @for_each("node", on("stranger-api", "servers"))
 def test_a_token_that_is_no_more_reads_no_keys(node: str, consul: Consul) -> None:

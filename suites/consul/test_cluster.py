@@ -194,7 +194,7 @@ def test_a_server_may_be_lost(declared: Declared, consul: Consul) -> None:
     kind="active",
     remedy="consul kv put plumbline/gate/x 1 on one server, consul kv get -stale on another; journalctl -u consul",
     consequence="what is written is lost with a server, or read by nobody",
-    source="seed 001, fact 124 (L211), issue: a write acknowledged by one server is read from another",
+    source="seed 001, fact 124 (L211)",
 )
 @for_each("declared", whole("key", "servers"))
 def test_a_key_written_at_one_server_is_read_at_each(declared: Declared, consul: Consul) -> None:

@@ -18,6 +18,12 @@ def _consul(servers: str = "one", certificate: str = "own", more: str = "") -> s
     return f"consul: {{{parts}{more}}}\n{_CERTIFICATE}"
 
 
+def _vault(node: str, certificate: str) -> str:
+    shown = "{on: [one], unit: vault, certificate: /c, key: /k}"
+    told = f"{{on: [{node}], cluster: keep, certificate: {certificate}, seal: {{type: static}}}}"
+    return f"vault: {told}\nservice_certificates: {{vault: {shown}}}"
+
+
 DANGLING = {
     "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
     "networks.*.addresses.[key]": (
@@ -67,6 +73,21 @@ DANGLING = {
         "consul.services.web.on.0",
         "one",
     ),
+    "vault.on.*": (_vault("onne", "vault"), "vault.on.0", "one"),
+    "vault.certificate": (_vault("one", "vaul"), "vault.certificate", "vault"),
+    "slurm.controllers.*": ("slurm: {controllers: [one, ffw]}", "slurm.controllers.1", "fw"),
+    "slurm.compute.[key]": ("slurm: {compute: {onne: {}}}", "slurm.compute.onne", "one"),
+    "slurm.partitions.*.on.*": ("slurm: {partitions: {general: {on: [onne]}}}", "slurm.partitions.general.on.0", "one"),
+    "slurm.accounting.node": ("slurm: {accounting: {node: onne}}", "slurm.accounting.node", "one"),
+    "slurm.submit": ("slurm: {submit: onne}", "slurm.submit", "one"),
+    "step_ca.node": ("step_ca: {node: onne, on: [one], domain: test}", "step_ca.node", "one"),
+    "step_ca.on.*": ("step_ca: {node: one, on: [one, fww], domain: test}", "step_ca.on.1", "fw"),
+    "service_certificates.*.on.*": (
+        "service_certificates: {s: {on: [fww], unit: s, certificate: /s.crt, key: /s.key}}",
+        "service_certificates.s.on.0",
+        "fw",
+    ),
+    "ssh_certificates.on.*": ("ssh_certificates: {on: [fww]}", "ssh_certificates.on.0", "fw"),
 }
 
 

@@ -5,11 +5,12 @@ A case here stands on nothing: what a file contradicts itself about is a cause, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from plumbline.bed.consistency.claims import claims
 from plumbline.bed.consistency.cluster import selectors
 from plumbline.bed.consistency.found import subject_of
+from plumbline.bed.consistency.pki import renewing
 from plumbline.bed.consistency.trust import secret_references, secret_subject
 from plumbline.bed.model import Bed
 from plumbline.check import Case
@@ -179,3 +180,43 @@ def consul_services(bed: Bed) -> Iterator[Case]:
     """Every service that Consul tells of."""
     named = bed.consul.services if bed.consul else {}
     return _cases(bed, ((f"consul-name:{name}", f"consul.services.{name}") for name in named))
+
+
+def vaults(bed: Bed) -> Iterator[Case]:
+    """The cluster of Vault servers."""
+    return _cases(bed, [(f"vault-cluster:{bed.vault.cluster}", "vault")] if bed.vault else [])
+
+
+def vault_engines(bed: Bed) -> Iterator[Case]:
+    """What an engine of Vault keeps or makes: secrets, certificates."""
+    secrets = [(f"vault-secret:{name}", f"vault.secrets.{name}") for name in bed.vault.secrets] if bed.vault else []
+    issuing = bed.vault.issuing if bed.vault else None
+    return _cases(bed, [*secrets, *([(f"vault-issuer:{issuing.engine}", "vault.issuing")] if issuing else [])])
+
+
+def partitions(bed: Bed) -> Iterator[Case]:
+    """Every partition of Slurm."""
+    return _cases(
+        bed, ((f"slurm-partition:{n}", f"slurm.partitions.{n}") for n in (bed.slurm.partitions if bed.slurm else ()))
+    )
+
+
+def job_sizes(bed: Bed) -> Iterator[Case]:
+    """Every size that users ask Slurm for."""
+    return _cases(bed, ((f"slurm-size:{n}", f"slurm.sizes.{n}") for n in (bed.slurm.sizes if bed.slurm else ())))
+
+
+def slurm_as(part: str) -> Callable[[Bed], Iterator[Case]]:
+    """A part of Slurm as one thing: partitions, controllers, state."""
+    return lambda bed: _cases(bed, [(f"slurm:{part}", f"slurm.{part}")] if bed.slurm else [])
+
+
+def renewed(bed: Bed) -> Iterator[Case]:
+    """Whatever renews itself: certificates of services, and of SSH."""
+    return _cases(bed, ((subject, place) for subject, place, _, _ in renewing(bed)))
+
+
+def service_certificates(bed: Bed) -> Iterator[Case]:
+    """Every certificate of a service."""
+    named = bed.service_certificates
+    return _cases(bed, ((f"service-certificate:{name}", f"service_certificates.{name}") for name in named))
