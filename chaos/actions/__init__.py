@@ -3,6 +3,7 @@
 from chaos.actions import (
     certificates,
     consul,
+    consul_looks,
     files,
     inventory,
     kubernetes,
@@ -25,6 +26,7 @@ from chaos.actions import (
 __all__ = [
     "certificates",
     "consul",
+    "consul_looks",
     "files",
     "inventory",
     "kubernetes",

@@ -16,6 +16,7 @@ from plumbline.bed.consul import Consul
 
 _LIMIT = 5.0
 _AGAIN = 0.1
+_PATIENCE = 5.0
 
 
 class _NotYet(Exception):
@@ -30,10 +31,18 @@ def settled(bed: Bed, consul: Consul, kept: Kept, deadline: float) -> None:
         _until(deadline, lambda name=name, rules=rules: api.policy(name, rules))
     for token in acl.tokens(consul):
         _until(deadline, lambda token=token: api.token(token))
-    for node in consul.clients:  # an agent whose token was not there yet asks ever more rarely
-        if node not in api.alive():
-            machine.run(bed.bed, node, ["systemctl", "restart", "consul"])
+    _begin(bed, consul, api, min(deadline, time.monotonic() + _PATIENCE))
     _until(deadline, api.well)
+
+
+def _begin(bed: Bed, consul: Consul, api: _Api, deadline: float) -> None:
+    """Clients ask for their certificates ever more rarely while their tokens are not there: late ones begin anew."""
+    while waiting := set(consul.clients) - api.alive():
+        if time.monotonic() > deadline:
+            for node in waiting:
+                machine.run(bed.bed, node, ["systemctl", "restart", "consul"])
+            return
+        time.sleep(_AGAIN)
 
 
 def _until(deadline: float, step: Any) -> None:
@@ -99,15 +108,14 @@ class _Api:
             raise _NotYet(f"{path}: {status} {said}")
 
     def _ask(self, method: str, path: str, body: Any = None, known: bool = True) -> tuple[int, Any]:
-        http = self.consul.server.http
-        if http is None or "loopback" not in http.on:
-            raise LabError(
-                "Consul's servers do not listen on their loopback", remedy="consul.server.http in the bed file"
-            )
+        http, node = self.consul.server.http, self.consul.servers[0]
+        if http is None:
+            raise LabError("Consul's servers do not listen for plain HTTP", remedy="consul.server.http in the bed file")
+        host = self.bed.nodes[node].oobi if "oobi" in http.on else "127.0.0.1"
         headers = {"X-Consul-Token": self.kept.token(MANAGEMENT)} if known else {}
-        text = curl.request(method, f"http://127.0.0.1:{http.port}{path}", body, headers=headers, limit=_LIMIT)
+        text = curl.request(method, f"http://{host}:{http.port}{path}", body, headers=headers, limit=_LIMIT)
         try:
-            done = machine.run(self.bed.bed, self.consul.servers[0], curl.COMMAND, input=text, timeout=_LIMIT + 2)
+            done = machine.run(self.bed.bed, node, curl.COMMAND, input=text, timeout=_LIMIT + 2)
         except subprocess.TimeoutExpired:
             raise _NotYet(f"{path}: no answer") from None
         if done.returncode != 0:

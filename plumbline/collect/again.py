@@ -77,7 +77,8 @@ def mended(first: Source, second: Source) -> Source:
 def notes(out: Path) -> tuple[str, ...]:
     """What of a run's facts was answered the second time only, as a sentence for each source and each node's probes."""
     told = []
-    for file in (out / "kubernetes.json", *sorted(out.glob("nodes/*.json"))):
+    # what is no source, such as the plan, has no attempts
+    for file in (*sorted(out.glob("*.json")), *sorted(out.glob("nodes/*.json"))):
         with suppress(OSError, ValueError):
             source = Source.read(file)
             if source.attempts > 1 and source.outcome != _TIMEOUT:

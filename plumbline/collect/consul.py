@@ -26,11 +26,12 @@ from plumbline.facts.source import Outcome, Source
 CREDENTIAL, CERTIFICATE, AUTHORITY = "consul", "consul-certificate", "consul-ca"
 """What the gate shows: its token; its certificate and key, PEM, where Consul wants one; whom it trusts."""
 FOLDER = "plumbline/gate/"
+ELSEWHERE = "plumbline-not/"
 MAY = (("operator", "", "read"), ("acl", "", "read"), ("node", "", "read"), ("service", "", "read"), ("agent", "", "read"),
        ("key", FOLDER, "write"))  # fmt: skip
 MAY_NOT = (("operator", "", "write"), ("acl", "", "write"), ("keyring", "", "read"), ("node", "", "write"),
            ("service", "", "write"), ("agent", "", "write"), ("event", "", "write"), ("session", "", "write"),
-           ("key", "vault/", "write"), ("key", "plumbline-not/", "write"))  # fmt: skip
+           ("key", "vault/", "write"), ("key", ELSEWHERE, "write"))  # fmt: skip
 ANONYMOUS = "00000000-0000-0000-0000-000000000002"
 _LIMIT_S = 2.0
 _REPLICATION_S = 1.0
@@ -191,10 +192,10 @@ def _server(client: _Client) -> dict[str, Any]:
         status, members = client.ask("get", "/v1/agent/members")
         facts["denied"] = "" if status == 200 else f"{status} {members}"[:300]
         facts["members"] = [_member(member) for member in members] if status == 200 else []
-        keys, shown = f"/v1/kv/{FOLDER}", client.ask("get", "/v1/agent/members", token="")[1]
+        key, shown = f"/v1/kv/{FOLDER}nobody", client.ask("get", "/v1/agent/members", token="")[1]
         seen = len(shown) if isinstance(shown, list) else 0
-        facts["nobody"] = {"keys": client.ask("get", keys, token="", keys="", stale="")[0], "members": seen}
-        facts["stranger"] = client.ask("get", keys, token=str(uuid.uuid4()), keys="", stale="")[0]
+        facts["nobody"] = {"keys": client.ask("get", key, token="", stale="")[0], "members": seen}
+        facts["stranger"] = client.ask("get", key, token=str(uuid.uuid4()), stale="")[0]
         facts["uncertified"] = client.uncertified()
     except _Silent as silent:
         facts.update(outcome=silent.outcome, error=str(silent))
@@ -266,8 +267,9 @@ def right(kind: str, name: str, access: str) -> str:
 
 def _key(bed: Bed, clients: dict[str, _Client], by: str) -> dict[str, Any]:
     """One key is written by way of one server, read as each server has it on its own disk, and deleted."""
-    name, value = f"{FOLDER}{secrets.token_hex(8)}", secrets.token_hex(16)
-    facts: dict[str, Any] = {"by": by or "no server", "written": False, "error": None, "seen": {}, "deleted": False}
+    name, value = f"{FOLDER}{secrets.token_hex(8)}", f"value-{secrets.token_hex(16)}"
+    facts: dict[str, Any] = {"by": by or "no server", "written": False, "error": None, "seen": {}, "deleted": False,
+                             "elsewhere": 0}  # fmt: skip
     if not by:  # a server holds a write back for seconds while it hopes for a leader
         facts["error"] = "no server knows of a leader"
         return facts
@@ -282,12 +284,22 @@ def _key(bed: Bed, clients: dict[str, _Client], by: str) -> dict[str, Any]:
         began = time.monotonic()
         for node, client in clients.items():
             facts["seen"][node] = _seen(client, name, value, began, end)
+        facts["elsewhere"] = _elsewhere(writer)
     except _Silent as silent:
         facts["error"] = str(silent)
     finally:
         with suppress(_Silent):
             facts["deleted"] = writer.ask("delete", f"/v1/kv/{name}") == (200, True)
     return facts
+
+
+def _elsewhere(client: _Client) -> int:
+    """The status of an attempt to write a key that is not the gate's own; where it came about, it is taken back."""
+    name = f"{ELSEWHERE}{secrets.token_hex(8)}"
+    status, _ = client.ask("put", f"/v1/kv/{name}", "this must be refused")
+    if status == 200:
+        client.ask("delete", f"/v1/kv/{name}")
+    return status
 
 
 def _seen(client: _Client, name: str, value: str, began: float, end: float) -> float | None:

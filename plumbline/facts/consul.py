@@ -15,6 +15,10 @@ from plumbline.outcome import Unknown
 Object = dict[str, Any]
 GATE = "consul-token:gate"
 _DENIED = (401, 403)
+_ALONE = "primary-dc-down"
+"""Whom an agent takes everybody for who asks while it can ask no server."""
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([\d.]+)(ms|s|m|h)")
 _RULE = re.compile(r'(\w+)\s+"([^"]*)"\s*\{\s*policy\s*=\s*"(\w+)"\s*\}|^\s*(\w+)\s*=\s*"(\w+)"', re.MULTILINE)
 
 
@@ -70,20 +74,21 @@ class Instance:
     cluster: str
     state: str
     said: str
-    interval: str
-    timeout: str
-    checks: int
 
 
 @dataclass(frozen=True)
 class Key:
-    """The key that this run wrote: by which server, whether that was acknowledged, and when each server had it (s)."""
+    """The key that this run wrote: by which server, whether that was acknowledged, and when each server had it (s).
+
+    `elsewhere` is the status of an attempt to write a key of others; 0 where none was made.
+    """
 
     by: str
     written: bool
     error: str
     seen: Mapping[str, float | None]
     deleted: bool
+    elsewhere: int
 
 
 class Agent:
@@ -107,14 +112,22 @@ class Agent:
         """The HTTP status that it gave to `nobody`, or to a `stranger` with a token that was never made."""
         if not self.answers:
             raise Unknown(f"the agent of {self.node}: {self.why}", cause=f"consul-agent:{self.node}")
-        return int(self._facts["agent"]["status"][who])
+        status = int(self._facts["agent"]["status"][who])
+        if status >= 500:
+            raise Unknown(
+                f"the agent of {self.node} cannot tell who asks: {status}", cause=f"consul-member:{self.node}"
+            )
+        return status
 
     @cached_property
     def self(self) -> Object:
         """What it says of itself."""
         found = self._facts["agent"]["self"]
         if found is None:
-            told = GATE if str(self._facts["agent"]["error"])[:3] in map(str, _DENIED) else "consul:leader"
+            error = str(self._facts["agent"]["error"])
+            # who asks is known to servers alone, which an agent that is no member cannot ask
+            alone = error[:3] not in map(str, _DENIED) or _ALONE in error
+            told = f"consul-member:{self.node}" if alone else GATE
             cause = told if self.answers else f"consul-agent:{self.node}"
             raise Unknown(f"the agent of {self.node} does not tell of itself: {self.why}", cause=cause)
         return dict(found)
@@ -148,6 +161,12 @@ class Agent:
             SecretFile(path, f["owner"], f["mode"], bool(f["mode"] & 0o007) and not f["shut"])
             for path, f in self._part("files").items()
         )
+
+    def checks(self, instance: str) -> tuple[tuple[float, float], ...]:
+        """Interval and timeout (s) of each check that it makes of an instance."""
+        _ = self.self
+        made = [check for check in self._facts["agent"]["checks"] if check["instance"] == instance]
+        return tuple((_seconds(check["interval"]), _seconds(check["timeout"])) for check in made)
 
     def first_states(self, instance: str) -> tuple[str, ...]:
         """The states that checks of an instance begin with, where its definition gives any."""
@@ -270,7 +289,6 @@ class Consul:
         return Instance(
             id, listed["Node"], listed["ServiceAddress"] or listed["Address"], listed["ServicePort"],
             (listed.get("ServiceMeta") or {}).get("cluster", ""), state, said[:200],
-            worst["Interval"] if worst else "", worst["Timeout"] if worst else "", len(checks),
         )  # fmt: skip
 
     @property
@@ -279,7 +297,9 @@ class Consul:
         found = self._all().get("key")
         if found is None:
             raise Unknown("no key was written: this run only reads")
-        return Key(found["by"], found["written"], found["error"] or "", found["seen"], found["deleted"])
+        return Key(
+            found["by"], found["written"], found["error"] or "", found["seen"], found["deleted"], found["elsewhere"]
+        )
 
     def _all(self) -> Object:
         _ = self.speaking
@@ -316,6 +336,11 @@ def parsed(rules: str) -> dict[str, dict[str, str] | str]:
             assert isinstance(names, dict)
             names[name] = access
     return found
+
+
+def _seconds(text: str) -> float:
+    """A duration as Go writes it, such as 1m0s."""
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
 
 
 def _tls(found: Object) -> Tls:

@@ -6,7 +6,7 @@ from plumbline.bed import Bed
 from plumbline.bed.consul import Consul
 from plumbline.needs.parts import Parts
 
-ON_DISK = ("token", "keyring", "rejoin", "clock")
+ON_DISK = ("token", "keyring", "rejoin")
 """What must be right on a node before its agent can begin."""
 SETTINGS = (
     "version", "datacenter", "role", "expect", "default-policy", "rpc-tls", "https-tls", "auto-encrypt", "gossip",
@@ -25,6 +25,8 @@ def consul(bed: Bed) -> Parts:
         for node in service.on:
             id = f"{name}-{node}"
             yield f"consul-service:{id}", [f"consul-agent:{node}", f"consul-member:{node}", "consul:leader"]
+            # an agent that knows of no ACLs shows no token, and so registers nothing
+            yield f"consul-service:{id}", [f"consul-setting:{node}/default-policy"]
             yield f"consul-check:{id}", [f"consul-service:{id}"]
             yield f"consul-passing:{id}", [f"consul-check:{id}"]
             yield f"consul-begins:{id}", [f"node:{node}"]
@@ -41,6 +43,12 @@ def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
     # a client without its token is given no certificate, and so never begins (seed 001, F15)
     begin = [f"consul-{part}:{node}" for part in ON_DISK if part != "keyring"]
     yield f"consul-agent:{node}", [f"consul-unit:{node}", *begin]
+    # of the layer pki: whom it trusts, its clock, its certificate; and what that layer asks of whoever shows one
+    yield f"consul-agent:{node}", [f"root:{node}", f"clock:{node}"]
+    if node in declared.servers:
+        yield f"consul-agent:{node}", [f"service-certificate:{node}/{declared.certificate}"]
+        yield f"service:{node}/{bed.service_certificates[declared.certificate].unit}", [f"consul-agent:{node}"]
+    yield f"setting:{node}/failed-units", [f"consul-unit:{node}"]
     for setting in SETTINGS:
         yield f"consul-setting:{node}/{setting}", [f"consul-agent:{node}"]
     for bind in ("http", "https", "dns"):
@@ -53,10 +61,10 @@ def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
         if other != node:
             yield f"consul-gossip:{node}>{other}", [f"consul-unit:{other}", f"consul-agent:{other}", f"node:{node}"]
             yield f"consul-member:{node}", [f"consul-gossip:{other}>{node}"]
-    yield f"consul-member:{node}", [f"consul-agent:{node}", f"consul-keyring:{node}"]
+    yield f"consul-member:{node}", [f"consul-agent:{node}", f"consul-keyring:{node}", "consul:leader"]
     yield f"consul-dns:{node}", [f"consul-agent:{node}", f"consul-bind:{node}/dns", "consul:leader"]
     yield f"consul-dns:{node}", [f"consul-rpc:{node}>{other}" for other in servers]
-    yield f"consul-dns:{node}", [f"consul-member:{other}" for other in declared.servers]
+    yield f"consul-dns:{node}", [f"consul-member:{other}" for other in dict.fromkeys((node, *declared.servers))]
     for kind in ("nothing", "tcp"):
         yield f"consul-dns-{kind}:{node}", [f"consul-dns:{node}"]
 
@@ -81,6 +89,7 @@ def _cluster(declared: Consul) -> Parts:
     yield "consul:key", ["consul:leader", *(f"consul-follows:{n}" for n in servers), "consul-token:gate"]
     yield "consul-token:gate", ["consul:leader", *(f"consul-api:{node}" for node in servers)]
     yield "consul-rights:gate", ["consul-token:gate"]
+    yield "consul:key-elsewhere", ["consul:key", "consul-rights:gate"]
     yield "consul:anonymous", ["consul-token:gate"]
     for name in declared.policies:
         yield f"consul-policy:{name}", ["consul-token:gate"]

@@ -23,7 +23,7 @@ from plumbline.remote.types import Json
 _ELECTED = "cluster leadership acquired"
 _LINE = re.compile(r"\[(?:ERROR|WARN)\]\s*(.+)")
 _CONFIG = ("*.hcl", "*.json")
-_SELF_LIMIT_S = 3.0
+_LIMITS_S = (2.0, 4.0)
 _LARGEST = 1 << 20
 
 
@@ -49,10 +49,20 @@ def describe(request: Json) -> Json:
 
 
 def _agent(request: Json) -> Json:
-    """What it says with the gate's token, with none, and with one that nobody has made; or why it says nothing."""
-    path, limit = "/v1/agent/self", float(request.get("timeout", _SELF_LIMIT_S))
-    where = (str(request["address"]), int(request["port"]))
-    facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}}
+    """What it says with the gate's token, with none, and with one that nobody has made; or why it says nothing.
+
+    One that did not answer in time is asked once more, with more patience.
+    """
+    first = _ask(request, _LIMITS_S[0])
+    facts = _ask(request, _LIMITS_S[1]) if first["outcome"] == "timeout" else first
+    if facts["outcome"] != "ok":
+        facts["said"] = _said()
+    return facts
+
+
+def _ask(request: Json, limit: float) -> Json:
+    where, path = (str(request["address"]), int(request["port"])), "/v1/agent/self"
+    facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}, "checks": []}
     tokens = {"gate": str(request["token"]), "nobody": "", "stranger": str(uuid.uuid4())}
     try:
         for name, token in tokens.items():
@@ -61,13 +71,18 @@ def _agent(request: Json) -> Json:
             if name == "gate":
                 facts["self"] = trimmed(json.loads(body)) if status == 200 else None
                 facts["error"] = None if status == 200 else f"{status}: {body.decode('utf-8', 'replace').strip()}"[:300]
+        status, body = get(where, "/v1/agent/checks", tokens["gate"], limit)
+        facts["checks"] = [_check(check) for check in json.loads(body).values()] if status == 200 else []
     except TimeoutError:
         facts.update(outcome="timeout", error=f"no answer within {limit:g} s")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         facts.update(outcome="refused" if isinstance(error, ConnectionRefusedError) else "rubbish", error=str(error))
-    if facts["outcome"] != "ok":
-        facts["said"] = _said()
     return facts
+
+
+def _check(said: Json) -> Json:
+    """One of its checks: the catalog is not told when only how often it is made changes."""
+    return {"instance": said["ServiceID"], "interval": said["Interval"], "timeout": said["Timeout"]}
 
 
 def get(where: tuple[str, int], path: str, token: str, limit: float) -> tuple[int, bytes]:
@@ -122,12 +137,12 @@ def _listener(tls: Json) -> Json:
 
 
 def _said() -> list[str]:
-    """The last that the agent complained of."""
+    """The last that the agent complained of; not what it refused to the gate itself, which asks as nobody too."""
     try:
         lines = run("journalctl", "--unit=consul", "--output=cat", "--lines=80", "--quiet").splitlines()
     except CommandError as error:
         return [str(error)[:200]]
-    found = [match[1][:300] for match in map(_LINE.search, lines) if match]
+    found = [m[1][:300] for m in map(_LINE.search, lines) if m and not m[1].startswith("agent.http:")]
     return list(dict.fromkeys(found))[-3:]
 
 

@@ -7,6 +7,7 @@ from plumbline.bed.consul import Consul as Declared
 from plumbline.check import check, for_each, found
 from plumbline.collect.consul import MAY, MAY_NOT, right
 from plumbline.facts.consul import Consul, denied
+from plumbline.outcome import Unknown
 from plumbline.subjects import Thing
 from suites.consul.cases import gate, on, policies, whole
 
@@ -41,6 +42,24 @@ def test_the_gates_token_may_not_do_more(declared: Declared, consul: Consul) -> 
     much = [right(*each) for each in MAY_NOT if consul.rights.get(right(*each))]
 
     assert not much, found(f"it may {', '.join(much)}", expected="none of them")
+
+
+@check(
+    "consul.key-elsewhere",
+    severity="critical",
+    kind="active",
+    remedy="consul acl policy read -name plumbline-gate; take key_prefix from it, but for plumbline/",
+    consequence="a token for one prefix of keys writes those of others: Vault's, Loki's",
+    source="seed 001, fact 132 (L7400-7414): positive and negative writes",
+)
+@for_each("declared", whole("key-elsewhere", "policies"))
+def test_a_key_of_others_is_not_written(declared: Declared, consul: Consul) -> None:
+    """The token that wrote the gate's key cannot write one outside of its prefix."""
+    key = consul.key
+
+    if not key.elsewhere:
+        raise Unknown(f"it was not tried: {key.error}", cause="consul:key")
+    assert denied(key.elsewhere), found(f"status {key.elsewhere}", expected="403")
 
 
 @check(

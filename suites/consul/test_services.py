@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from plumbline.bed import Bed
 from plumbline.bed.consul import ConsulService
-from plumbline.bed.types import written
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
 from plumbline.facts.consul import Consul
@@ -42,15 +41,14 @@ def test_an_instance_is_registered(instance: InstanceOf, consul: Consul, bed: Be
 )
 @for_each("instance", instances("check"))
 def test_an_instance_is_checked_as_often_as_declared(instance: InstanceOf, consul: Consul) -> None:
-    """Each instance has a check, with the declared interval and timeout."""
-    listed = consul.instance(instance.id, instance.name)
-    declared = written(instance.spec.check.interval), written(instance.spec.check.timeout)
-    assert listed is not None, found("it is not in the catalog", expected="an instance with a check")
+    """The agent makes a check of each instance, with the declared interval and timeout."""
+    made = consul.agent(instance.node).checks(instance.id)
+    check = instance.spec.check
+    declared = check.interval.total_seconds(), check.timeout.total_seconds()
+    other = [f"every {every:g} s, {long:g} s long" for every, long in made if (every, long) != declared]
 
-    assert listed.checks, found("it has no check", expected="a check")
-    assert (listed.interval, listed.timeout) == declared, found(
-        f"{listed.interval}, {listed.timeout}", expected=declared
-    )
+    assert made, found("its agent makes no check of it", expected="a check")
+    assert not other, found("; ".join(other), expected=f"every {declared[0]:g} s, {declared[1]:g} s long")
 
 
 @check(

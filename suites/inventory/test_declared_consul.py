@@ -14,7 +14,7 @@ from plumbline.check import check, for_each, found
     consequence="the quorum is lost with as few servers as one less would bear",
     source="seed 001, 3c (quorum)",
 )
-@for_each("thing", cases.consul_parts("peers"))
+@for_each("thing", cases.consul_voters)
 def test_the_number_of_servers_is_odd(thing: str, contradiction: Contradiction) -> None:
     """The number of servers is odd."""
     wrong = contradiction("consul-quorum", thing)
@@ -29,7 +29,7 @@ def test_the_number_of_servers_is_odd(thing: str, contradiction: Contradiction) 
     consequence="nobody knows which of the two {name} is to be",
     source="seed 001, S38",
 )
-@for_each("thing", cases.consul_parts("agent"))
+@for_each("thing", cases.consul_agents)
 def test_a_node_is_a_server_or_a_client(thing: str, contradiction: Contradiction) -> None:
     """A node is a server or a client."""
     wrong = contradiction("consul-twice", thing)
@@ -44,7 +44,7 @@ def test_a_node_is_a_server_or_a_client(thing: str, contradiction: Contradiction
     consequence="{name} shows no certificate, and nobody speaks to it",
     source="seed 001, fact 127 and F19 (L7602)",
 )
-@for_each("thing", cases.consul_parts("api"))
+@for_each("thing", cases.consul_servers)
 def test_every_server_has_its_certificate(thing: str, contradiction: Contradiction) -> None:
     """Every server has its certificate."""
     wrong = contradiction("consul-certificate", thing)
@@ -59,7 +59,7 @@ def test_every_server_has_its_certificate(thing: str, contradiction: Contradicti
     consequence="no agent believes that it speaks to a server",
     source="seed 001, fact 127 (L7236)",
 )
-@for_each("thing", cases.consul_parts("name-of-servers"))
+@for_each("thing", cases.consul_server_name)
 def test_the_servers_certificate_is_for_agents_to_know_them(thing: str, contradiction: Contradiction) -> None:
     """The servers' certificate is for server.DATACENTER.consul."""
     wrong = contradiction("consul-server-name", thing)
@@ -74,7 +74,7 @@ def test_the_servers_certificate_is_for_agents_to_know_them(thing: str, contradi
     consequence="{name} is never registered",
     source="seed 001, fact 130",
 )
-@for_each("thing", cases.consul_parts("service"))
+@for_each("thing", cases.consul_instances)
 def test_an_instance_is_told_of_by_the_agent_of_its_node(thing: str, contradiction: Contradiction) -> None:
     """An instance is told of by the agent of its node."""
     wrong = contradiction("consul-service-without-agent", thing)
@@ -89,7 +89,7 @@ def test_an_instance_is_told_of_by_the_agent_of_its_node(thing: str, contradicti
     consequence="the check of {name} never passes",
     source="seed 001, S14 (L10990-11016, L11125)",
 )
-@for_each("thing", cases.consul_parts("service"))
+@for_each("thing", cases.consul_instances)
 def test_a_check_asks_for_a_name_that_the_certificate_has(thing: str, contradiction: Contradiction) -> None:
     """A check asks for a name that the certificate has."""
     wrong = contradiction("consul-check-unnamed", thing)
@@ -104,7 +104,7 @@ def test_a_check_asks_for_a_name_that_the_certificate_has(thing: str, contradict
     consequence="checks of {name} pile up on its agent",
     source="seed 001, fact 130 (L12045)",
 )
-@for_each("thing", cases.consul_parts("name"))
+@for_each("thing", cases.consul_services)
 def test_a_check_ends_before_the_next_one(thing: str, contradiction: Contradiction) -> None:
     """A check ends before the next one."""
     wrong = contradiction("consul-check-overlapping", thing)

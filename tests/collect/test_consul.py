@@ -18,7 +18,7 @@ from plumbline.bed import Bed, load
 from plumbline.collect import consul, plan
 from plumbline.collect.access import Access
 from plumbline.collect.planned import World
-from plumbline.facts.consul import Consul, parsed
+from plumbline.facts.consul import Agent, Consul, parsed
 from plumbline.facts.facts import Facts
 from plumbline.facts.source import Source
 from plumbline.outcome import Unknown
@@ -112,7 +112,7 @@ def server() -> Iterator[Server]:
 
     listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     pretended.port = listening.server_address[1]
-    check = {"Status": "passing", "Output": "", "ServiceID": "web-two", "Interval": "30s", "Timeout": "10s"}
+    check = {"Status": "passing", "Output": "", "ServiceID": "web-two", "Interval": "1m30s", "Timeout": "10s"}
     pretended.pages = {
         "/v1/agent/members": [{"Name": "one", "Addr": "127.0.0.1", "Status": 1, "Tags": {"role": "consul"}}],
         "/v1/health/state/any": [check],
@@ -149,7 +149,7 @@ def test_what_the_servers_say_is_typed(bed: Bed, tmp_path: Path) -> None:
     assert said.leaders("one") == ("one", "one")
     assert said.members("one")["one"].state == "alive"
     assert (listed := said.instance("web-two", "web"))
-    assert (listed.state, listed.interval) == ("passing", "30s")
+    assert (listed.state, listed.port) == ("passing", 80)
     assert said.instance("web-one", "web") is None
     assert said.policy("vault") == {"key_prefix": {"vault/": "write"}}
     assert said.refusal == ""
@@ -287,11 +287,15 @@ def test_a_later_key_wins(disk: dict[str, Any]) -> None:
 def test_an_agent_is_asked_as_gate_as_nobody_and_as_a_stranger(disk: dict[str, Any], server: Server) -> None:
     config = {"NodeName": "one", "Datacenter": "dc1", "Server": True, "Version": "1.20.1"}
     server.pages["/v1/agent/self"] = {"Config": config, "DebugConfig": {"ACLsEnabled": True}, "Stats": {}}
-    said = remote.describe({**disk, "port": server.port, "token": TOKEN})["agent"]
+    check = {"ServiceID": "web-1", "Interval": "1m30s", "Timeout": "10s"}
+    server.pages["/v1/agent/checks"] = {"web-health": check}
+    facts = remote.describe({**disk, "port": server.port, "token": TOKEN})
+    said = facts["agent"]
 
     assert said["status"] == {"gate": 200, "nobody": 403, "stranger": 403}
     assert said["self"]["server"]
     assert said["self"]["acl"]
+    assert Agent("one", facts).checks("web-1") == ((90, 10),)
 
 
 def test_the_source_says_what_came_of_it(bed: Bed) -> None:

@@ -1,13 +1,13 @@
-"""Consul's part of the lab: pure files by the bed file; and a bed of real agents, judged by its own gate (needs root)."""
+"""Consul's part of the lab: files by the bed file; and real agents in a namespace of their own (needs root)."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import subprocess
-import sys
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,12 @@ from lab.consul import acl
 from lab.disks import FileSpec
 from lab.pki import Pki
 from plumbline.bed import Bed, load
+from plumbline.collect import consul as collect
+from plumbline.facts.consul import Agent, Consul, denied
+from plumbline.facts.facts import Facts
+from plumbline.remote import consul as remote
+from tests.lab.agents import BED, Agents, agents
 
-ROOT = Path(__file__).parents[2]
-BED = Path(__file__).parent / "beds/consul.yaml"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="machines need root")
 
 
@@ -83,24 +86,95 @@ def test_a_bed_without_consul_has_nothing_of_it(bed: Bed, tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[None]:
-    """The bed is up meanwhile."""
-    _lab("up")
-    try:
-        yield
-    finally:
-        _lab("down")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
+    """Three servers and a client, real ones, in a namespace of their own."""
+    with pytest.MonkeyPatch.context() as patch, agents(tmp_path_factory.mktemp("agents"), patch.setattr) as made:
+        yield made
 
 
-def _lab(word: str) -> None:
-    command = [sys.executable, "-m", "lab", word, "--bed", str(BED)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def collected(running: Agents, folder: Path, active: bool = True) -> Consul:
+    """What the gate would have of them."""
+    source = running.inside(lambda: collect.collect(running.bed, running.access, active, 2.5))
+    source.write(folder / "consul.json")
+    return Consul(Facts(folder, running.bed), running.bed)
+
+
+def described(running: Agents, node: str) -> Agent:
+    """What the program of a node would find of its agent."""
+    asked = collect.node_request(running.bed, running.access, node, b"s" * 32)
+    assert asked
+    place = {"config": str(running.config(node)), "data": str(running.folder / node / "data"), "server": False}
+    return Agent(node, running.inside(lambda: remote.describe({**asked, **place})))
 
 
 @needs_root
-def test_the_gate_finds_it_well_over_its_own_api(lab: None, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-n2", "suites/consul", "--bed", str(BED)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+def test_real_servers_agree_and_keep_what_is_written(running: Agents, tmp_path: Path) -> None:
+    said = collected(running, tmp_path)
 
-    assert done.stdout.splitlines()[-1].startswith("GO · t-consul"), done.stdout[-3000:]
+    assert said.speaking == ["bettley", "cargyll", "dalt"]
+    assert len({said.leaders(node) for node in said.speaking}) == 1
+    assert {m.state for m in said.members("dalt").values()} == {"alive"}
+    assert said.tolerance == (True, 1, [])
+    assert said.key.written
+    assert None not in said.key.seen.values()
+    assert (listed := said.instance("ssh-jast", "ssh"))
+    assert listed.state == "passing"
+
+
+@needs_root
+def test_real_servers_let_in_the_gate_alone_and_no_further(running: Agents, tmp_path: Path) -> None:
+    said = collected(running, tmp_path)
+
+    assert said.refusal == ""
+    assert all(said.rights[collect.right(*each)] for each in collect.MAY)
+    assert not any(said.rights[collect.right(*each)] for each in collect.MAY_NOT)
+    assert denied(said.key.elsewhere)
+    assert said.anonymous == []
+    for node in said.speaking:
+        server = said.server(node)
+        assert denied(server["nobody"]["keys"])
+        assert denied(server["stranger"])
+        assert (server["nobody"]["members"], server["uncertified"]) == (0, "")
+
+
+@needs_root
+def test_a_real_agent_tells_of_itself_what_its_checks_ask(running: Agents) -> None:
+    client, server = described(running, "jast"), described(running, "bettley")
+
+    assert (client.self["auto_encrypt"], server.self["auto_encrypt_allowed"]) == (True, True)
+    for agent in (client, server):
+        assert denied(agent.status("nobody"))
+        assert denied(agent.status("stranger"))
+        assert agent.self["default_policy"] == "deny"
+        assert agent.self["encrypted"]
+        assert (agent.rpc.incoming, agent.rpc.outgoing, agent.rpc.hostname) == (True, True, True)
+        assert agent.keeps_token
+        assert agent.keyrings.configured in agent.keyrings.lan
+    assert client.keyrings.configured == server.keyrings.configured
+    assert client.checks("ssh-jast") == ((3, 1),)
+
+
+@needs_root
+def test_a_real_client_without_its_token_does_not_begin(running: Agents) -> None:
+    config = running.config("jast") / "consul.hcl"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace('    agent = "', '    # agent = "'), encoding="utf-8")
+    running.stop("jast")
+    running.start("jast")
+    try:
+        agent = described(running, "jast")
+
+        assert not agent.keeps_token
+        assert not agent.answers
+    finally:
+        config.write_text(text, encoding="utf-8")
+        running.stop("jast")
+
+
+@needs_root
+def test_a_real_token_that_was_never_made_is_told(running: Agents, tmp_path: Path) -> None:
+    stranger = replace(running.access, credentials={**running.access.credentials, "consul": str(uuid.uuid4())})
+    source = running.inside(lambda: collect.collect(running.bed, stranger, True, 2.5))
+    source.write(tmp_path / "consul.json")
+
+    assert "ACL not found" in Consul(Facts(tmp_path, running.bed), running.bed).refusal

@@ -13,7 +13,7 @@ from plumbline.bed.consistency.found import subject_of
 from plumbline.bed.consistency.pki import renewing
 from plumbline.bed.consistency.trust import secret_references, secret_subject
 from plumbline.bed.model import Bed
-from plumbline.check import Case, Cases
+from plumbline.check import Case
 
 
 def _cases(bed: Bed, subjects: Iterable[tuple[str, str]]) -> Iterator[Case]:
@@ -149,21 +149,37 @@ def zones(bed: Bed) -> Iterator[Case]:
     return _cases(bed, [(f"dns:{asked.zone}", "services.dns.zone")] if asked else [])
 
 
-def consul_parts(kind: str) -> Cases:
-    """Consul's servers, agents, instances or services, or one thing of it: subjects as in `plumbline.needs.consul`."""
+def consul_agents(bed: Bed) -> Iterator[Case]:
+    """Every node with an agent of Consul."""
+    return _cases(bed, ((f"consul-agent:{node}", "consul") for node in (bed.consul.nodes if bed.consul else ())))
 
-    def cases(bed: Bed) -> Iterator[Case]:
-        if bed.consul is None:
-            return iter(())
-        found = {
-            "agent": [(f"consul-agent:{node}", "consul.clients") for node in bed.consul.nodes],
-            "api": [(f"consul-api:{node}", "consul.servers") for node in bed.consul.servers],
-            "service": [(f"consul-service:{id}", "consul.services") for id, _, _ in bed.consul.instances()],
-            "name": [(f"consul-name:{name}", f"consul.services.{name}") for name in bed.consul.services],
-        }
-        return _cases(bed, found.get(kind, [(f"consul:{kind}", "consul")]))
 
-    return cases
+def consul_servers(bed: Bed) -> Iterator[Case]:
+    """Consul's servers."""
+    named = bed.consul.servers if bed.consul else ()
+    return _cases(bed, ((f"consul-api:{node}", "consul.servers") for node in named))
+
+
+def consul_voters(bed: Bed) -> Iterator[Case]:
+    """Consul's servers, as one."""
+    return _cases(bed, [("consul:peers", "consul.servers")] if bed.consul else [])
+
+
+def consul_server_name(bed: Bed) -> Iterator[Case]:
+    """The name by which agents know Consul's servers."""
+    return _cases(bed, [("consul:name-of-servers", "consul.certificate")] if bed.consul else [])
+
+
+def consul_instances(bed: Bed) -> Iterator[Case]:
+    """Every instance of a service that Consul tells of."""
+    found = bed.consul.instances() if bed.consul else []
+    return _cases(bed, ((f"consul-service:{id}", f"consul.services.{id.removesuffix(f'-{n}')}") for id, n, _ in found))
+
+
+def consul_services(bed: Bed) -> Iterator[Case]:
+    """Every service that Consul tells of."""
+    named = bed.consul.services if bed.consul else {}
+    return _cases(bed, ((f"consul-name:{name}", f"consul.services.{name}") for name in named))
 
 
 def vaults(bed: Bed) -> Iterator[Case]:

@@ -1,0 +1,130 @@
+"""What is only looked at of Consul: members, leaders, checks, and whether all of it is well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from chaos.actions.consul_api import OfConsul, ask, ask_at, declared_in, done
+from chaos.call import Call, Node, action
+from plumbline.bed import Bed
+
+if TYPE_CHECKING:
+    from chaos.reach import Reach
+
+_ALIVE = {1: "alive", 2: "leaving", 3: "left", 4: "failed"}
+
+
+class _Look(OfConsul):
+    """What only looks."""
+
+    only_looks: ClassVar[bool] = True
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        return []
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        return
+
+
+@action("consul.member")
+class Member(_Look):
+    """Whether a node is a member in one of these states, to a server that is not the node itself."""
+
+    node: Node
+    state: tuple[Literal["alive", "leaving", "left", "failed", "unknown"], ...] = ("failed", "left", "unknown")
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        members = done(ask(bed, reach, "GET", "/v1/agent/members", but=self.node))
+        states = [_ALIVE.get(m["Status"], "unknown") for m in members if m["Name"] == self.node]
+        return (states[0] if states else "unknown") in self.state
+
+
+@action("consul.knows")
+class Knows(_Look):
+    """Whether a server knows of a leader."""
+
+    node: Node
+    leader: bool = True
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        status, said = ask_at(bed, reach, self.node, "GET", "/v1/status/leader", None)
+        return (status == 200 and bool(said)) is self.leader
+
+
+@action("consul.check")
+class Check(_Look):
+    """Whether the checks of an instance are in a state."""
+
+    instance: str = Field(description="its id, such as ssh-jast")
+    state: Literal["passing", "warning", "critical"] = "critical"
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        checks = done(ask(bed, reach, "GET", "/v1/health/state/any"))
+        return self.state in {check["Status"] for check in checks if check["ServiceID"] == self.instance}
+
+
+@action("consul.elections")
+class Elections(_Look):
+    """Whether more servers have become leaders lately than the bed file allows."""
+
+    many: bool = True
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        leader = declared_in(bed).leader
+        since = f"--since=-{leader.within.total_seconds():.0f}s"
+        argv = ["journalctl", "--unit=consul", "--output=cat", "--quiet", since]
+        logs = [reach.ask(node, argv).out for node in declared_in(bed).servers]
+        return (sum(log.count("cluster leadership acquired") for log in logs) > leader.changes) is self.many
+
+
+@action("consul.servers")
+class Servers(_Look):
+    """Whether the leader calls every server healthy; it looks every two seconds."""
+
+    healthy: bool = True
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        _, found = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
+        return bool(found["Healthy"]) is self.healthy
+
+
+@action("consul.well")
+class Well(_Look):
+    """All of it is well: every node alive, every server a voter that is healthy, every check passing, a leader that stays."""
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        declared = declared_in(bed)
+        members = done(ask(bed, reach, "GET", "/v1/agent/members"))
+        if not set(declared.nodes) <= {m["Name"] for m in members if m["Status"] == 1}:
+            return False
+        status, autopilot = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
+        voters = {server["Name"] for server in autopilot["Servers"] if server["Voter"]} if status == 200 else set()
+        if not set(declared.servers) <= voters:
+            return False
+        checks = done(ask(bed, reach, "GET", "/v1/health/state/any"))
+        there = {check["ServiceID"] for check in checks if check["Status"] == "passing"}
+        passing = all(check["Status"] == "passing" for check in checks)
+        return passing and {id for id, _, _ in declared.instances()} <= there and self._answering(bed, reach)
+
+    def _answering(self, bed: Bed, reach: Reach) -> bool:
+        """Whether every agent knows the gate and refuses nobody's question, and the leader is not a new one over and over.
+
+        A client remembers what a token may do for half a minute.
+        """
+        gate = reach.access.credentials.get("consul", "")
+        if not all(Knows(node=node).holds(bed, reach) for node in declared_in(bed).servers):
+            return False
+        for node in declared_in(bed).nodes:
+            for token, wanted in ((gate, 200), ("", 403)):
+                if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:
+                    return False
+            # a connection to a server that was started again is found broken by the first who uses it
+            if ask_at(bed, reach, node, "GET", "/v1/catalog/nodes", None)[0] != 200:
+                return False
+            # an agent that has just begun makes its checks anew, and the catalog may not have been told yet
+            own = done(ask_at(bed, reach, node, "GET", "/v1/agent/checks", None))
+            if any(check["Status"] != "passing" for check in own.values()):
+                return False
+        return Elections(many=False).holds(bed, reach)
