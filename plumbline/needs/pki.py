@@ -97,10 +97,8 @@ def _renewer(bed: Bed, node: str, unit: str, subject: str) -> Parts:
     for part in ("times", "command", "looks"):
         yield f"ssh-renewer-{part}:{own}", [f"ssh-renewer:{own}"]
     beneath = [f"step-ca:{ca.node}", f"step:{node}", f"root:{node}", f"clock:{node}", f"ssh-renewer-command:{own}"]
-    yield (
-        f"ssh-renewal-run:{own}",
-        [*beneath, *(subject.format(part) for part in ("file", "validity", "signed", "key"))],
-    )
+    yield f"ssh-renewal-run:{own}", [*beneath, *(subject.format(part) for part in ("file", "signed", "key"))]
+    yield subject.format("validity"), [subject.format("renewal")]  # what has expired was not renewed
     runs = [f"ssh-renewer:{own}", f"ssh-renewer-looks:{own}", f"ssh-renewal-run:{own}"]
     yield subject.format("renewal"), [*runs, *(subject.format(part) for part in ("file", "lifetime"))]
     yield f"setting:{node}/failed-units", [f"ssh-renewal-run:{own}"]
