@@ -16,7 +16,8 @@ def authority(bed: Bed) -> Parts:
     yield f"step-ca:{ca.node}", [f"node:{ca.node}"]
     yield f"provisioner:{ca.node}", [f"step-ca:{ca.node}", f"step:{ca.node}", f"root:{ca.node}", f"clock:{ca.node}"]
     yield f"longest:{ca.node}", [f"provisioner:{ca.node}"]
-    yield f"anonymous:{ca.node}", [f"step-ca:{ca.node}"]
+    asks = next((node for node in ca.on if bed.nodes[node].ssh), ca.node)
+    yield f"anonymous:{ca.node}", [f"step-ca:{ca.node}", f"root:{asks}", f"clock:{asks}"]
     for node in ca.on:
         for part in ("root", "step", "clock", "tls-placement", "renewer-placement"):
             yield f"{part}:{node}", [f"node:{node}"]
@@ -37,8 +38,10 @@ def certificates(bed: Bed) -> Parts:
             yield f"tls-chain:{own}", [f"tls-file:{own}", f"tls-order:{own}", f"root:{node}"]
             whole = [f"tls-{part}:{own}" for part in ("file", *_OF_FILE[:-1], "chain")]
             yield f"service-certificate:{own}", whole
-            yield f"tls-served:{own}", [*whole, f"service:{unit}", f"clock:{node}"]
-            yield f"tls-serial:{own}", [f"tls-file:{own}", f"tls-order:{own}", f"service:{unit}"]
+            asks = asker(bed, name, node)
+            seen = [f"service:{unit}", *([f"node:{asks}", f"root:{asks}", f"clock:{asks}"] if asks else [])]
+            yield f"tls-served:{own}", [*whole, f"clock:{node}", *seen]
+            yield f"tls-serial:{own}", [f"tls-file:{own}", f"tls-order:{own}", *seen]
             for part in ("renewer", "renewer-path", "renewer-times", "renewer-threshold", "renewer-command"):
                 yield f"{part}:{unit}", [f"node:{node}"]
             for part in ("renewer-path", "renewer-times", "renewer-threshold", "renewer-command", "renewer-looks"):
@@ -51,6 +54,17 @@ def certificates(bed: Bed) -> Parts:
             yield f"renewal:{own}", [*runs, f"tls-file:{own}", f"tls-lifetime:{own}"]
             yield f"canary:{own}", [f"renewal:{own}", f"renewer-times:{unit}"]
             yield f"setting:{node}/failed-units", [f"renewal-run:{unit}", f"service:{unit}"]
+
+
+def asker(bed: Bed, name: str, node: str) -> str:
+    """Who asks a node for a service's certificate: the next node of the service, else another that trusts the authority.
+
+    The node itself where there is no other; empty where nobody can be logged in to.
+    """
+    on, trusting = bed.service_certificates[name].on, bed.step_ca.on if bed.step_ca else ()
+    own = on.index(node)
+    candidates = [*on[own + 1 :], *on[:own], *(n for n in trusting if n != node), node]
+    return next((n for n in candidates if bed.nodes[n].ssh), "")
 
 
 def ssh(bed: Bed) -> Parts:
