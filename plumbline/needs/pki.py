@@ -74,19 +74,17 @@ def ssh(bed: Bed) -> Parts:
     for kind in ("host", "user"):
         yield f"ssh-ca:{kind}", [f"node:{ca.node}"]
     for node in declared.on:
-        yield f"sshd:{node}", [f"node:{node}"]
+        yield f"sshd:{node}", [f"node:{node}", f"ssh-host-permissions:{node}"]
         yield f"ssh-trust:{node}", [f"sshd:{node}", "ssh-ca:user"]
         yield f"ssh-known-hosts:{node}", [f"node:{node}", "ssh-ca:host"]
         yield from _signed(f"ssh-host-{{}}:{node}", node, "ssh-ca:host")
-        parts = [f"ssh-host-{part}:{node}" for part in ("file", *_OF_SIGNED)]
-        yield f"ssh-host-served:{node}", [*parts, f"sshd:{node}"]
         yield from _renewer(bed, node, declared.renewer, f"ssh-host-{{}}:{node}")
         for name, user in declared.users.items():
             yield from _signed(f"ssh-user-{{}}:{node}/{name}", node, "ssh-ca:user")
             yield f"ssh-client:{node}/{name}", [f"node:{node}"]
             yield from _renewer(bed, node, user.renewer, f"ssh-user-{{}}:{node}/{name}")
     for source, target in declared.pairs:
-        shown = [f"ssh-host-{part}:{target}" for part in ("file", *_OF_SIGNED[:-1], "served")]
+        shown = [f"ssh-host-{part}:{target}" for part in ("file", *_OF_SIGNED[:-1])]
         shows = [f"ssh-user-{part}:{source}/root" for part in ("file", *_OF_SIGNED[:-1])]
         ends = [f"oobi:{source}", f"oobi:{target}", f"sshd:{target}", f"clock:{source}", f"clock:{target}"]
         trust = [f"ssh-trust:{target}", f"ssh-known-hosts:{source}", f"ssh-client:{source}/root"]
