@@ -36,10 +36,11 @@ bench: install  ## measure speed and memory, each with minimum, median and maxim
 lint: install  ## ruff and mypy
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
-docs: install  ## write docs/checks.md and the JSON schemas anew
+docs: install  ## write docs/checks.md, docs/actions.md and the JSON schemas anew
 	$(RUN) -m plumbline.bed schema > inventories/bed.schema.json
 	$(RUN) -m plumbline.catalogue
 	$(RUN) -m chaos.proof.report
+	$(RUN) -m chaos.reference
 
 lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) -o requirements/gate.txt

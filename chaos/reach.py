@@ -13,13 +13,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 from chaos.call import ActionFailed
@@ -28,6 +28,7 @@ from plumbline.bed import Bed
 from plumbline.collect.access import Access
 from plumbline.collect.kubeconfig import Server, connect
 
+T = TypeVar("T")
 SWITCH = "nexus"
 """The name of a lab's switch, as `python -m lab shell` knows it."""
 LIMIT = 15.0
@@ -190,6 +191,13 @@ class Reach:
         pods = [_pod(item) for item in found["items"] if not item["metadata"].get("deletionTimestamp")]
         running = [pod for pod, phase in pods if phase == "Running" and node in ("", pod.node)]
         return sorted(running, key=lambda pod: pod.name)
+
+    def inside(self, ask: Callable[[], T], limit: float = LIMIT) -> T:
+        """What a function finds that stands where the bed's addresses are the bed's. ActionFailed after `limit` s."""
+        try:
+            return self._worker().submit(ask).result(timeout=limit)
+        except TimeoutError:
+            raise ActionFailed(f"no answer within {limit:.0f} s", place=f"bed {self.bed.bed}") from None
 
     def _ssh(self, node: str) -> list[str]:
         declared, access = self.bed.nodes[node], self.access

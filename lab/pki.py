@@ -72,19 +72,19 @@ class Pki:
 
     def short_leaf(
         self, authority: str, root: str, name: str, *, dns: list[str], addresses: Iterable[IPv4Address],
-        lifetime: dt.timedelta, provisioner: tuple[str, str],
+        lifetime: dt.timedelta, provisioner: tuple[str, str] | None = None,
     ) -> KeyPair:  # fmt: skip
         """A certificate of an intermediate authority, which comes after it; made anew after half of its life.
 
         Its common name is the first of its names. `provisioner` (its name, the id of its key) is who would have asked
-        step-ca for it, under whose rules it is renewed.
+        step-ca for it, under whose rules it is renewed; one without is never renewed.
         """
         issuer = self.intermediate(authority, root)
 
         def make() -> KeyPair:
             made = _make_leaf(
                 issuer, dns[0], dns=dns, addresses=addresses, lifetime=lifetime, backdate=SHORT_BACKDATE,
-                extension=_asked_by(*provisioner),
+                extension=_asked_by(*provisioner) if provisioner else None,
             )  # fmt: skip
             return KeyPair(made.certificate + issuer.certificate, made.key)
 

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import inspect
 import itertools
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Entry:
     says: str
     runs: int
     file: str
+    subjects: frozenset[str] = frozenset()
 
 
 def entries(root: Path, bed: Bed) -> list[Entry]:
@@ -73,10 +75,10 @@ def _checks(root: Path, bed: Bed) -> Iterator[Entry]:
 
 def _entry(check: Check, name: str, function: object, bed: Bed, file: str) -> Entry:
     title = name.removeprefix("test_").replace("_", " ")
-    runs = 1
-    for loop in loops_of(function):
-        runs *= len(list(loop.cases(bed)))
-    return Entry(check, title, (inspect.getdoc(function) or title).partition("\n")[0], runs, file)
+    loops = [list(loop.cases(bed)) for loop in loops_of(function)]
+    says = (inspect.getdoc(function) or title).partition("\n")[0]
+    about = frozenset(case.subject for cases in loops for case in cases)
+    return Entry(check, title, says, math.prod(map(len, loops)), file, about)
 
 
 def _rank(layer: str) -> tuple[int, str]:

@@ -123,9 +123,25 @@ def parse(pem: str) -> tuple[Certificate, ...]:
     return tuple(Certificate(c.public_bytes(serialization.Encoding.PEM).decode()) for c in loaded)
 
 
+def readable(pem: str) -> int:
+    """How many certificates a PEM text holds; 0 where one of them cannot be read."""
+    try:
+        return len(parse(pem))
+    except ValueError:
+        return 0
+
+
 def one(pem: str) -> Certificate:
     """The first certificate of a PEM text. Raises ValueError where there is none."""
     return parse(pem)[0]
+
+
+def next_update(pem: str) -> dt.datetime:
+    """Until when a list of revoked certificates is good, UTC. Raises ValueError where it is none, or does not say."""
+    due = x509.load_pem_x509_crl(pem.encode()).next_update_utc
+    if due is None:
+        raise ValueError("the list does not say until when it is good")
+    return due
 
 
 def problem(chain: tuple[Certificate, ...], authority: str, name: str, now: dt.datetime | None = None) -> str | None:

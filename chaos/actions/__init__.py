@@ -2,6 +2,7 @@
 
 from chaos.actions import (
     certificates,
+    consul,
     files,
     inventory,
     kubernetes,
@@ -14,11 +15,14 @@ from chaos.actions import (
     scratch,
     secrets,
     served,
+    slurm,
     switch,
+    vault,
 )
 
 __all__ = [
     "certificates",
+    "consul",
     "files",
     "inventory",
     "kubernetes",
@@ -31,5 +35,7 @@ __all__ = [
     "scratch",
     "secrets",
     "served",
+    "slurm",
     "switch",
+    "vault",
 ]

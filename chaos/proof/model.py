@@ -71,6 +71,7 @@ class Row(_Part):
     consequences: dict[str, int] = Field({}, description="layer to number of red checks that are folded under a root")
     roots: dict[str, int] = Field({}, description="layer to number of roots")
     beside: tuple[str, ...] = Field((), description="faults that were in together with it, and have their own rows")
+    again: bool = Field(False, description="it was put in twice, each time by itself: the bed was seen go in between")
     seconds: Seconds = Seconds()
     digest: str = Field("", description="of the fault, the bed file and the checks; --resume keeps rows that match")
 
@@ -105,6 +106,7 @@ class Proof(_Part):
     detected: int = Field(0, ge=0)
     localised: int = Field(0, ge=0)
     unjudged: int = Field(0, ge=0, description="rows that did not come to their end: see `state`")
+    again: int = Field(0, ge=0, description="rows that were put in a second time by themselves")
     extra_roots: int = Field(0, ge=0, description="roots that no fault file foresees, over all rows")
     false_alarms: int = Field(0, ge=0, description="red checks in runs without a fault")
     checks: int = Field(0, ge=0, description="number of checks that apply to the bed and were to be proved")

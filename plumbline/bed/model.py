@@ -22,6 +22,7 @@ from plumbline.bed.cluster import (
     Storage,
     Workload,
 )
+from plumbline.bed.consul import Consul
 from plumbline.bed.machines import (
     Access,
     Allow,
@@ -35,6 +36,7 @@ from plumbline.bed.machines import (
     Waiver,
 )
 from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
+from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -47,6 +49,7 @@ from plumbline.bed.traffic import (
 )
 from plumbline.bed.tree import Tree
 from plumbline.bed.types import Duration, Labels, Name, Strict
+from plumbline.bed.vault import Vault
 
 VERSION = 1
 
@@ -54,6 +57,7 @@ __all__ = [
     "VERSION",
     "Absent",
     "Access",
+    "Accounting",
     "Allow",
     "Attachment",
     "Authority",
@@ -61,11 +65,15 @@ __all__ = [
     "Bed",
     "Bundle",
     "Certificate",
+    "ComputeNode",
+    "Consul",
     "Dhcp",
     "Dns",
     "Flow",
     "HostProfile",
     "Hosts",
+    "JobSize",
+    "Jobs",
     "Kubernetes",
     "Network",
     "Nfs",
@@ -73,6 +81,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Overlay",
+    "Partition",
     "Persona",
     "Prometheus",
     "Renewal",
@@ -80,6 +89,7 @@ __all__ = [
     "Secret",
     "ServiceCertificate",
     "Services",
+    "Slurm",
     "Snmp",
     "Ssh",
     "SshCertificates",
@@ -87,6 +97,7 @@ __all__ = [
     "SshUser",
     "StepCa",
     "Storage",
+    "Vault",
     "Waiver",
     "Workload",
 ]
@@ -126,6 +137,9 @@ class Bed(Strict):
     services: Services = Services()
     step_ca: StepCa | None = None
     service_certificates: dict[Name, ServiceCertificate] = Field(default={})
+    consul: Consul | None = None
+    vault: Vault | None = None
+    slurm: Slurm | None = None
     ssh_certificates: SshCertificates | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 

@@ -37,6 +37,17 @@ REFERENCES = {
     "step_ca.node": "nodes",
     "step_ca.on.*": "nodes",
     "service_certificates.*.on.*": "nodes",
+    "consul.servers.*": "nodes",
+    "consul.clients.*": "nodes",
+    "consul.certificate": "service_certificates",
+    "consul.services.*.on.*": "nodes",
+    "vault.on.*": "nodes",
+    "vault.certificate": "service_certificates",
+    "slurm.controllers.*": "nodes",
+    "slurm.compute.[key]": "nodes",
+    "slurm.partitions.*.on.*": "nodes",
+    "slurm.accounting.node": "nodes",
+    "slurm.submit": "nodes",
     "ssh_certificates.on.*": "nodes",
 }
 _ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind

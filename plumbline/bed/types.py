@@ -34,7 +34,7 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
 
 
-def _written(duration: timedelta) -> str:
+def written(duration: timedelta) -> str:
     """A duration in the largest unit that leaves no fraction."""
     milliseconds = round(duration.total_seconds() * 1000)
     unit = next(unit for unit in ("d", "h", "m", "s", "ms") if milliseconds % round(_UNITS[unit] * 1000) == 0)
@@ -68,7 +68,7 @@ def _integers(value: Any) -> Any:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(_written, return_type=str),
+    PlainSerializer(written, return_type=str),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "description": "90d, 12h, 30m, 10s or 500ms"}),
 ]
 _RANGE_SCHEMA = {"type": ["integer", "string"], "pattern": r"^(\d+|\{[^{}]+\})(-(\d+|\{[^{}]+\}))?$"}

@@ -67,8 +67,10 @@ def mended(first: Source, second: Source) -> Source:
     """The first answers, with those of the second asking in their places; the first ones stand where that failed."""
     if second.outcome != "ok":
         return first
-    later = {identity: {**answer, "attempts": 2} for identity, answer in second.facts.get("probes", {}).items()}
-    probes = {**first.facts.get("probes", {}), **later}
+    probes = dict(first.facts.get("probes", {}))
+    for identity, answer in second.facts.get("probes", {}).items():
+        told = answer.get("facts") or answer["outcome"] != _TIMEOUT  # one that was cut off tells less than the first
+        probes[identity] = {**(answer if told else probes.get(identity, answer)), "attempts": 2}
     return replace(first, seconds=first.seconds + second.seconds, facts={**first.facts, "probes": probes})
 
 

@@ -41,41 +41,71 @@ tcp      login              the same > database: what it says to a user whom it 
 tcp      nfs-data-plane     gateway node > workload that uses an export, on its net1
 tls      cloned             workload > persona: a page that the cloner has captured
 dns      cloner             the cloner > kubernetes
+dns      consul-dns         node (its own agent) > consul, consul-tcp, a service, or nothing (a name that must not exist)
+tcp      consul-rpc         node > server: the port of its RPC; consul-gossip: node > node
+tcp      consul-direct      node > instance of a service: what its check asks, http or tls where that is a page
 tls      authority          node > step-ca's node: its health; authority-anonymous: a request without a certificate
 tls      served             node > NODE/NAME: a service's certificate there, which another node of the service asks for
 step     issue, issue-long  step-ca's node > itself: a certificate, and one that would live too long
 ssh      login              node > node; login-plain: with a key that nobody signed; login-other: as another user
 snmp     snmp, snmp-wrong   workload or node > NGFW's node, with the right community and with another
+audit    vault              node > itself: is a request to its Vault server in its file of requests
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import plan_inspection, plan_network, plan_pki, plan_services, plan_traffic, plan_workloads
+from plumbline.bed.slurm import UNITS
+from plumbline.collect import (
+    plan_consul,
+    plan_inspection,
+    plan_network,
+    plan_pki,
+    plan_services,
+    plan_traffic,
+    plan_vault,
+    plan_workloads,
+)
 from plumbline.collect.planned import Planned, World
+
+PARTS = (
+    plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_consul, plan_vault, plan_pki,
+)  # fmt: skip
 
 
 def probes(world: World) -> dict[str, list[Planned]]:
     """All probes by the node on which they start, each id once."""
     result: dict[str, dict[str, Planned]] = defaultdict(dict)
-    for part in (plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_pki):
+    for part in PARTS:
         for planned in part.probes(world):
             result[planned.node].setdefault(planned.id, planned)
     return {node: list(found.values()) for node, found in result.items()}
 
 
 def host_request(bed: Bed, node: str) -> dict[str, Any]:
-    """What is read on a node: everything that a host profile names for it, and its cluster's services."""
+    """What is read on a node: everything that a host profile names for it, and what services have there."""
     labels = bed.nodes[node].labels
     profiles = [p for p in bed.host if p.on.items() <= labels.items() and (p.on or bed.nodes[node].kubernetes)]
     units = {unit for profile in profiles for unit in profile.services}
-    units |= {bed.step_ca.unit} if bed.step_ca and node == bed.step_ca.node else set()
+    vault = plan_vault.host_request(bed, node)
     return {
         "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
-        "units": sorted(units | {"ssh"}),
+        "units": sorted({"ssh", *units, *_units(bed, node), *([vault["unit"]] if vault else [])}),
+        **({"vault": vault} if vault else {}),
         **plan_pki.requests(bed, node),
     }
+
+
+def _units(bed: Bed, node: str) -> Iterator[str]:
+    """Units of services outside the cluster on a node."""
+    if bed.consul and node in bed.consul.nodes:
+        yield "consul"
+    if bed.slurm:  # on every node, for some must not have them
+        yield from (*UNITS, *bed.slurm.units(node))
+    if bed.step_ca and node == bed.step_ca.node:
+        yield bed.step_ca.unit

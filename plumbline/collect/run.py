@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.bed import Bed
-from plumbline.collect import host_keys, kubernetes, plan, trim
+from plumbline.collect import consul, host_keys, kubernetes, plan, trim
 from plumbline.collect.access import Access
 from plumbline.collect.again import PATIENCE, mended, patiently, slow
 from plumbline.collect.planned import Planned, World
@@ -22,6 +22,7 @@ from plumbline.facts.source import Source, write_json
 
 READ_S = 10.0
 PROBE_S = 20.0
+_MORE_S = 4.0  # for a probe that is long by itself: one that outlived its node's time would be cut off and tell nothing
 _CONNECT_S = 5.0
 _GIVE_UP = ("unreachable", "timeout", "refused")
 
@@ -111,14 +112,21 @@ def _ask_service(run: _Run, service: Service, active: bool) -> None:
 
 def _read_node(run: _Run, node: str) -> Source:
     request = {
-        "host": plan.host_request(run.bed, node),
+        "host": _salted(plan.host_request(run.bed, node), run.salt),
         "pods": bool(run.bed.nodes[node].kubernetes),
         "environment": {"names": sorted({k for s in run.bed.secrets.values() for k in s.keys}), "salt": run.salt.hex()},
     }
+    if asked := consul.node_request(run.bed, run.access, node, run.salt):
+        request["consul"] = asked
     source = patiently(lambda patience: _guarded(lambda: _ask_node(run, node, request, patience)))
     source.write(run.out / "nodes" / f"{node}.json")
     run.progress(_line(node, source))
     return source
+
+
+def _salted(request: dict[str, Any], salt: bytes) -> dict[str, Any]:
+    """A request whose parts know by what key digests of secrets are made in this run."""
+    return {name: {**part, "salt": salt.hex()} if isinstance(part, dict) else part for name, part in request.items()}
 
 
 def _ask_node(run: _Run, node: str, request: dict[str, Any], patience: float) -> Source:
@@ -155,7 +163,7 @@ def _probe_again(run: _Run, node: str, firsts: dict[str, Future[_Probed]]) -> No
     probed = firsts[node].result()
     if not probed.again:
         return
-    patient = [replace(p, timeout=PATIENCE * p.timeout) for p in probed.again]
+    patient = [replace(p, timeout=min(PATIENCE * p.timeout, p.timeout + _MORE_S)) for p in probed.again]
     source = mended(probed.source, _ask_probes(run, node, patient))
     source.write(run.out / "probes" / f"{node}.json")
     run.progress(_line(f"{node}, {len(patient)} probes a second time", source))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from plumbline.bed import Bed
+from plumbline.collect import consul, slurm, vault
 from plumbline.collect.access import Access
 from plumbline.facts.source import Source
 
@@ -22,4 +23,9 @@ class Service:
     ask: Ask
 
 
-SERVICES: tuple[Service, ...] = ()
+SERVICES: tuple[Service, ...] = (
+    Service("consul", lambda bed: bed.consul is not None, consul.collect),
+    Service(vault.NAME, vault.declared, vault.ask),
+    Service("slurm", lambda bed: bed.slurm is not None, slurm.ask),
+    Service("slurm-jobs", lambda bed: bed.slurm is not None and bed.slurm.jobs is not None, slurm.ask_jobs),
+)

@@ -213,6 +213,10 @@ class NodeFacts:
             raise Unknown(f"{self.name}: {name} was not asked for; name it under host: in the bed file")
         return None if values[name] is None else str(values[name])
 
+    def of_service(self, name: str) -> Object:
+        """What was read there of a service outside the cluster, such as vault."""
+        return dict(self._part(name))
+
     def unit(self, name: str) -> Unit:
         """A systemd unit of the bed file."""
         units = self._part("units")
@@ -296,6 +300,13 @@ class NodeFacts:
     def var_bytes(self) -> int:
         """Size of /var."""
         return int(self._part("disk_var")["size"])
+
+    def own(self, part: str) -> Object:
+        """What the node's program found of a service of the node, such as its Consul agent."""
+        found = self._facts.get(part)
+        if found is None:
+            raise Unknown(f"{self.name}: nothing was read of its {part}", cause=f"node:{self.name}")
+        return dict(found)
 
     def pod(self, uid: str) -> PodFacts | None:
         """What was found inside the pod of this UID; None where none of its processes ran on this node."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from plumbline.bed import Bed
-from plumbline.needs import cluster, network, pki, traffic
+from plumbline.needs import cluster, consul, network, pki, slurm, traffic, vault
 from plumbline.needs.cluster import namespaces, same_secret, secrets_of
 from plumbline.needs.parts import Edges
 from plumbline.needs.traffic import endpoints, network_of
@@ -14,6 +14,9 @@ __all__ = ["Edges", "endpoints", "graph", "namespaces", "needs", "network_of", "
 
 PARTS = (
     network.nodes, network.networks, cluster.kubernetes, cluster.workloads, traffic.certificates, traffic.data_plane,
+    consul.consul,
+    vault.servers,
+    slurm.slurm,
     pki.authority, pki.certificates, pki.ssh,
 )  # fmt: skip
 

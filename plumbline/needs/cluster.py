@@ -39,15 +39,18 @@ def workloads(bed: Bed) -> Parts:
 
 
 def _net1(bed: Bed, name: str, attachment: str) -> Parts:
-    """From the ground up: net1 of a workload's pods, what crosses it, how much, in what class."""
+    """From the ground up: net1 of a workload's pods, what is told of it, what crosses it, how much, in what class."""
     network = bed.attachments[attachment].network
     gateway = bed.networks[network].gateway
     homes = bed.selected(bed.workloads[name].on)
     nodes = [*homes, *([gateway] if gateway else [])]
     yield f"net1:{name}", [f"interface:{home}/{network}" for home in homes]
     yield f"net1-route:{name}", [f"net1:{name}"]  # an interface that is down has no routes
-    yield f"net1-path:{name}", [f"net1:{name}", f"attachment:{attachment}", *(f"port:{n}/{network}" for n in nodes)]
-    yield f"net1-frame:{name}", [f"net1-path:{name}", *(f"frame:{n}/{network}" for n in nodes)]
+    yield from ((f"net1-{part}:{name}", [f"net1:{name}"]) for part in ("parent", "mtu"))
+    yield from ((f"net1-{told}:{name}", [f"net1-status:{name}"]) for told in ("address", "mac"))
+    ports = [f"port:{n}/{network}" for n in nodes]
+    yield f"net1-path:{name}", [f"net1:{name}", f"net1-parent:{name}", f"attachment:{attachment}", *ports]
+    yield f"net1-frame:{name}", [f"net1-path:{name}", f"net1-mtu:{name}", *(f"frame:{n}/{network}" for n in nodes)]
     yield f"net1-class:{name}", [f"net1-path:{name}", *(f"class:{n}/{network}" for n in nodes)]
 
 

@@ -27,9 +27,9 @@ def certificates(bed: Bed) -> Parts:
 def _certificate(subject: str, authority: str, secret: str) -> Parts:
     """A certificate stands on its parts; only that it renews itself stands on who issues it: an old one stays good."""
     yield subject, [f"{subject}/{part}" for part in ("validity", "signature", "names", "key")]
-    for part in ("validity", "names", "key", "lifetime", "key-type", "ca"):
+    for part in ("validity", "names", "key", "lifetime", "key-type"):
         yield f"{subject}/{part}", [f"secret:{secret}"]
-    yield f"{subject}/signature", [f"secret:{secret}", authority]
+    yield from ((f"{subject}/{part}", [f"secret:{secret}", authority]) for part in ("signature", "ca"))
     yield f"secret:{secret}", [API]
     yield f"{subject}/issued", [f"{authority}/issuer"]
     yield f"{subject}/renewal", [f"{subject}/issued", f"{subject}/validity"]
@@ -39,7 +39,8 @@ def data_plane(bed: Bed) -> Parts:
     for name, persona in bed.personas.items():
         certificate = bed.workloads[persona.workload].certificate
         served = [f"certificate:{certificate}", f"certificate:{certificate}/wire"] if certificate else []
-        net1 = [f"net1:{persona.workload}"] if bed.workloads[persona.workload].attach else []
+        attached = bed.workloads[persona.workload].attach
+        net1 = [f"{kind}:{persona.workload}" for kind in ("net1", "net1-parent")] if attached else []
         yield f"persona:{name}", [f"workload:{persona.workload}", *net1, *served]
         yield f"persona-address:{name}", net1
     if bed.ngfw:

@@ -24,7 +24,7 @@ def probe(probe: Probe) -> Answer:
     window, count = min(float(args.get("window", 0.6)), probe.timeout), int(args.get("count", 2))
     answers: Counter[str] = Counter()
     try:
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP)) as sock:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
             sock.bind((args["interface"], _ETH_P_ARP))
             own = sock.getsockname()[4][:6]
             target = socket.inet_aton(args["address"])

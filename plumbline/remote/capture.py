@@ -31,7 +31,8 @@ Key = tuple[int | None, int, str, str, str, str, int | None, int | None]
 
 def start(probe: Probe) -> socket.socket:
     """The listening socket; from this moment on no frame is missed."""
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
+    # Of no protocol until it is bound: it would hear every interface in between, where frames have no tag.
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16 << 20)

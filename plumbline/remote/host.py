@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from plumbline.remote import addresses, pki, ssh_files
+from plumbline.remote import addresses, pki, ssh_files, vault
 from plumbline.remote.command import CommandError, run
 from plumbline.remote.types import Json
 
@@ -63,7 +63,11 @@ def describe(request: Json) -> Json:
 
 def _of_services(request: Json) -> dict[str, Callable[[], Any]]:
     """What services outside the cluster have on this node: asked for where the bed declares them."""
-    known: dict[str, Callable[[Json], Json]] = {"pki": pki.describe, "ssh": ssh_files.describe}
+    known: dict[str, Callable[[Json], Json]] = {
+        "pki": pki.describe,
+        "ssh": ssh_files.describe,
+        "vault": vault.describe,
+    }
     return {name: partial(describe, request[name]) for name, describe in known.items() if request.get(name)}
 
 

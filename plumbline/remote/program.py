@@ -13,7 +13,10 @@ from plumbline.remote.types import Json, Probe
 
 
 def main(request: Json) -> None:
-    """Answers a request {nonce, deadline (s), host: {...} or null, pods: bool, probes: [...]} on standard output."""
+    """Answers a request on standard output.
+
+    It has nonce, deadline (s), host: {...} or null, pods: bool, consul: {...}, slurm: {...}, probes: [...].
+    """
     deadline = time.monotonic() + float(request["deadline"])
     signal.alarm(int(request["deadline"]) + 5)  # the last resort, should this process outlive its caller
     document: Json = {"start": time.time(), "user": os.geteuid()}
@@ -26,6 +29,14 @@ def main(request: Json) -> None:
         document["host"] = host.describe(request["host"])
     if request.get("pods"):
         document["pods"] = pods.describe(found, deadline, request.get("environment"))
+    if request.get("consul"):
+        from plumbline.remote import consul
+
+        document["consul"] = consul.describe(request["consul"])
+    if request.get("slurm"):
+        from plumbline.remote import slurm
+
+        document["slurm"] = slurm.describe(request["slurm"], deadline)
     if request.get("probes"):
         from plumbline.remote import workers  # what only reads need not compile this
 

@@ -94,7 +94,7 @@ def probe(probe: Probe) -> Answer:
     args = probe.args
     attempt = _Attempt(socket.inet_aton(args["source"]), socket.inet_aton(args["address"]), int(args["port"]))
     end = time.monotonic() + probe.timeout
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
         sock.bind((args["interface"], 3))
         own = sock.getsockname()[4][:6]
         gateway = _find(sock, own, attempt.source, socket.inet_aton(args["gateway"]), end)

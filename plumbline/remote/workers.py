@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from plumbline.remote import (
     arp,
+    audit,
     capture,
     dns,
     http_get,
@@ -34,6 +35,7 @@ from plumbline.remote.types import ERROR, TIMEOUT, Answer, Json, Probe, failure
 
 _KINDS: dict[str, Callable[[Probe], Answer]] = {
     "arp": arp.probe,
+    "audit": audit.probe,
     "dns": dns.probe,
     "http": http_get.probe,
     "journal": journal.probe,

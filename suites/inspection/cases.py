@@ -60,7 +60,10 @@ def records(part: str) -> Cases:
 
 def firewall(bed: Bed) -> list[Case]:
     """The firewall: its node's name."""
-    return [case(bed, "ngfw:ngfw", bed.ngfw.node, id=bed.ngfw.node, where="ngfw")] if bed.ngfw else []
+    if bed.ngfw is None:
+        return []
+    trusted = f"authority:{bed.ngfw.authority}/published"  # without it nobody can ask
+    return [case(bed, "ngfw:ngfw", bed.ngfw.node, id=bed.ngfw.node, where="ngfw", also=[trusted])]
 
 
 def sources(part: str) -> Cases:
@@ -119,15 +122,18 @@ class Laundering:
 
 def bad_origins(bed: Bed) -> list[Case]:
     """Each origin whose certificate is bad: Thing[BadOrigin], its name is what is wrong with it."""
+    if bed.ngfw is None:
+        return []
+    trusted = f"authority:{bed.ngfw.verifies}/published"  # it is bad for those who trust this one
     return [
         case(
             bed,
             f"bad-origin:{kind}",
             Thing(kind, origin),
             where=f"ngfw.bad_origins.{kind}",
-            also=_server(bed, origin),
+            also=[*_server(bed, origin), trusted],
         )
-        for kind, origin in (bed.ngfw.bad_origins if bed.ngfw else {}).items()
+        for kind, origin in bed.ngfw.bad_origins.items()
     ]
 
 

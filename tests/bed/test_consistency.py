@@ -17,6 +17,32 @@ from plumbline.check import Loop, check_of, loops_of
 ROOT = Path(__file__).parents[2]
 OTHER = "two: {role: x, oobi: 10.9.0.3, kubernetes: worker"
 
+
+def _consul(certificate: str = "", **changed: str) -> str:
+    """Lines with a Consul of one server, some of its keys changed."""
+    names = "on: [one], unit: consul, certificate: /c, key: /k, names: [server.dc1.consul]"
+    parts = {"version": "1.20.1", "servers": "[one]", "certificate": "consul", **changed}
+    return (
+        "step_ca: {node: one, domain: example.net, on: [one, fw]}\n"
+        f"service_certificates: {{consul: {{{certificate or names}}}}}\n"
+        f"consul: {{{', '.join(f'{key}: {value}' for key, value in parts.items())}}}"
+    )
+
+
+_WEB = "{web: {on: [one], port: 80, unit: consul, check: {http: /, scheme: https, host: %s, timeout: %s}}}"
+CERTIFICATE = "{on: [one, fw, two], unit: vault, certificate: /c, key: /k, names: [vault.service.consul], port: 8200}"
+VAULT = f"""nodes: {{two: {{role: x, oobi: 10.9.0.3}}}}
+step_ca: {{node: one, domain: example.net, on: [one, fw, two]}}
+service_certificates: {{vault: {CERTIFICATE}}}
+vault:
+  on: [one, fw, two]
+  cluster: keep
+  certificate: vault
+  seal: {{type: static}}
+  engines: {{secret: {{type: kv, version: 2}}, pki: {{type: pki}}}}
+  secrets: {{mine: {{path: secret/a, readable: true}}}}
+  issuing: {{engine: pki, name: x.example.net}}
+"""
 CA = "step_ca: {node: one, on: [one], domain: example.internal}"
 FILES = "on: [one], unit: s, certificate: /s.crt, key: /s.key"
 
@@ -70,6 +96,25 @@ RED = {
     ("secret-without-key", "secret:work/keys"): "ngfw: {snmp: {community: keys/COMMUNITY}}",
     ("secret-without-key", "secret:key"): "ngfw: {snmp: {community: key/TOKEN}}",
     ("zone-without-server", "dns:example.com"): "services: {dns: {zone: example.com}}",
+    ("consul-quorum", "consul:peers"): _consul(servers="[one, fw]"),
+    ("consul-twice", "consul-agent:one"): _consul(clients="[one]"),
+    ("consul-certificate", "consul-api:fw"): _consul(servers="[fw]"),
+    ("consul-server-name", "consul:name-of-servers"): _consul(datacenter="dc2"),
+    ("consul-service-without-agent", "consul-service:web-fw"): _consul(
+        services="{web: {on: [fw], port: 80, check: {tcp: true}}}"
+    ),
+    ("consul-check-unnamed", "consul-service:web-one"): _consul(services=_WEB % ("web.example.net", "1s")),
+    ("consul-check-overlapping", "consul-name:web"): _consul(services=_WEB % ("one", "30s")),
+    ("vault-even-quorum", "vault-cluster:keep"): VAULT.replace("  on: [one, fw, two]", "  on: [one, fw]"),
+    ("vault-without-certificate", "vault-cluster:keep"): VAULT.replace("{on: [one, fw, two]", "{on: [one, fw]"),
+    ("vault-unnamed", "vault-cluster:keep"): VAULT.replace("[vault.service.consul]", "[x.example.net]"),
+    ("vault-engine-missing", "vault-secret:mine"): VAULT.replace("path: secret/a", "path: secrets/a"),
+    ("vault-engine-missing", "vault-issuer:pki"): VAULT.replace("{type: pki}", "{type: kv}"),
+    ("partition-without-slurmd", "slurm-partition:general"): "slurm: {partitions: {general: {on: [one, fw]}}}",
+    ("default-partition", "slurm:partitions"): "slurm: {partitions: {general: {default: false}}}",
+    ("job-size", "slurm-size:large"): "slurm: {sizes: {large: {memory: 8001}}}",
+    ("slurm-backup", "slurm:controllers"): "slurm: {controllers: [one]}",
+    ("slurm-state", "slurm:state"): "slurm: {state: /var/lib/slurm}",
     ("renewal-slack", "service-certificate:s"): f"{CA}\nservice_certificates: {{s: {{{FILES}, lifetime: 15m}}}}",
     ("renewal-slack", "ssh:certificates"): f"{CA}\nssh_certificates: {{on: [one], lifetime: 30m}}",
     ("lifetime-too-long", "service-certificate:s"): f"{CA}\nservice_certificates: {{s: {{{FILES}, lifetime: 8760h}}}}",
@@ -88,13 +133,23 @@ GREEN = [
     "certificates: {origin: {names: ['*.example.internal']}}",
     "ngfw: {snmp: {community: '${env:COMMUNITY}'}}",
     "ngfw: null",
+    VAULT,
+    "slurm: null",
+    "slurm: {compute: {one: {memory: null}}, sizes: {large: {memory: 9000}}}",
     "kubernetes: null\nservices: {dns: null}",
+    _consul(clients="[fw]", services=_WEB % ("'{node}.nodes.example.net'", "10s")),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["lab.yaml", "tlsstress.yaml"])
 def test_the_committed_beds_do_not_contradict_themselves(name: str) -> None:
     assert [str(item) for item in inconsistencies(load(ROOT / "inventories" / name))] == []
+
+
+def test_the_cluster_of_seed_001_has_the_one_contradiction_that_it_really_has() -> None:
+    found = inconsistencies(load(ROOT / "inventories" / "goldentooth.yaml"))
+
+    assert [(item.rule, item.subject) for item in found] == [("renewal-slack", "service-certificate:canary")]
 
 
 @pytest.mark.parametrize("lines", ["", *GREEN])

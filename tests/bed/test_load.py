@@ -20,7 +20,7 @@ def changed(old: str, new: str) -> str:
     return TEXT.replace(old, new, 1)
 
 
-@pytest.mark.parametrize("name", ["lab.yaml", "tlsstress.yaml"])
+@pytest.mark.parametrize("name", ["lab.yaml", "tlsstress.yaml", "goldentooth.yaml"])
 def test_the_committed_beds_load_at_once(name: str) -> None:
     began = time.perf_counter()
 

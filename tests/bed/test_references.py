@@ -10,6 +10,20 @@ from plumbline.bed import BedError
 from plumbline.bed.model import Bed
 from plumbline.bed.references import REFERENCES
 
+_CERTIFICATE = "service_certificates: {own: {on: [one], unit: u, certificate: /c, key: /k}}"
+
+
+def _consul(servers: str = "one", certificate: str = "own", more: str = "") -> str:
+    parts = f"version: 1.20.1, servers: [{servers}], certificate: {certificate}"
+    return f"consul: {{{parts}{more}}}\n{_CERTIFICATE}"
+
+
+def _vault(node: str, certificate: str) -> str:
+    shown = "{on: [one], unit: vault, certificate: /c, key: /k}"
+    told = f"{{on: [{node}], cluster: keep, certificate: {certificate}, seal: {{type: static}}}}"
+    return f"vault: {told}\nservice_certificates: {{vault: {shown}}}"
+
+
 DANGLING = {
     "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
     "networks.*.addresses.[key]": (
@@ -51,6 +65,21 @@ DANGLING = {
         "services.prometheus.workload",
         "files",
     ),
+    "consul.servers.*": (_consul(servers="onne"), "consul.servers.0", "one"),
+    "consul.clients.*": (_consul(more=", clients: [onne]"), "consul.clients.0", "one"),
+    "consul.certificate": (_consul(certificate="owm"), "consul.certificate", "own"),
+    "consul.services.*.on.*": (
+        _consul(more=", services: {web: {on: [onne], port: 80, check: {tcp: true}}}"),
+        "consul.services.web.on.0",
+        "one",
+    ),
+    "vault.on.*": (_vault("onne", "vault"), "vault.on.0", "one"),
+    "vault.certificate": (_vault("one", "vaul"), "vault.certificate", "vault"),
+    "slurm.controllers.*": ("slurm: {controllers: [one, ffw]}", "slurm.controllers.1", "fw"),
+    "slurm.compute.[key]": ("slurm: {compute: {onne: {}}}", "slurm.compute.onne", "one"),
+    "slurm.partitions.*.on.*": ("slurm: {partitions: {general: {on: [onne]}}}", "slurm.partitions.general.on.0", "one"),
+    "slurm.accounting.node": ("slurm: {accounting: {node: onne}}", "slurm.accounting.node", "one"),
+    "slurm.submit": ("slurm: {submit: onne}", "slurm.submit", "one"),
     "step_ca.node": ("step_ca: {node: onne, on: [one], domain: test}", "step_ca.node", "one"),
     "step_ca.on.*": ("step_ca: {node: one, on: [one, fww], domain: test}", "step_ca.on.1", "fw"),
     "service_certificates.*.on.*": (

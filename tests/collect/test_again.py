@@ -53,6 +53,13 @@ def test_a_second_asking_that_fails_loses_nothing() -> None:
     assert mended(first, Source("timeout", "the node did not answer")) is first
 
 
+def test_a_second_answer_that_was_cut_off_leaves_what_the_first_one_saw() -> None:
+    seen = {"outcome": "timeout", "facts": {"records": {"172.17.1.2>10.1.1.2": {}}}}
+    source = mended(Source("ok", facts={"probes": {PAGE.id: seen}}), answers(**{PAGE.id: "timeout"}))
+
+    assert source.facts["probes"][PAGE.id] == {**seen, "attempts": 2}
+
+
 def test_an_answer_that_came_late_is_noted_and_silence_is_not(tmp_path: Path) -> None:
     source = mended(answers(a="timeout", b="timeout", c="ok"), answers(a="ok", b="timeout"))
     source.write(tmp_path / "probes/ucs-2.json")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,19 +196,27 @@ def _wait_for(file: Path, limit: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+CLUSTER = """\
+kubernetes: {version: '1', api: 'https://localhost', pods: 10.42.0.0/16, services: 10.43.0.0/16, dns: 10.43.0.10}
+access: {kubeconfig: kubeconfig}"""
+
+
+def lease(tiny: Tiny, minutes: int) -> dict[str, Any]:
+    """The Lease of another machine, whose faults are in for so many minutes more, by its place."""
+    renewed = datetime.now(UTC) + timedelta(minutes=minutes)
+    spec = {"holderIdentity": "elsewhere/0123/20261121T120000-abcdef", "renewTime": renewed.isoformat()}
+    place = f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/plumbline-{tiny.name}"
+    return {place: {"spec": spec | {"leaseDurationSeconds": 60}}}
+
+
 @pytest.mark.parametrize(("minutes", "code", "check"), [(5, 12, "bed-held"), (-5, 11, "leftover-faults")])
 def test_faults_of_another_machine_end_it_before_the_first_check(
     tiny: Tiny, minutes: int, code: int, check: str
 ) -> None:
-    tiny.bed(
-        "kubernetes: {version: '1', api: 'https://localhost', pods: 10.42.0.0/16, services: 10.43.0.0/16, dns: 10.43.0.10}\naccess: {kubeconfig: kubeconfig}"
-    )
+    tiny.bed(CLUSTER)
     tiny.suite(PASSES, layer="host")
-    renewed = datetime.now(UTC) + timedelta(minutes=minutes)
-    spec = {"holderIdentity": "elsewhere/0123/20261121T120000-abcdef", "renewTime": renewed.isoformat()}
-    lease = {"spec": spec | {"leaseDurationSeconds": 60}}
 
-    with api(tiny.folder, {f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/plumbline-{tiny.name}": lease}):
+    with api(tiny.folder, lease(tiny, minutes)):
         run = tiny.run("suites", "--hold-timeout", "0.2")
 
     assert run.code == code, run.out
@@ -214,3 +224,28 @@ def test_faults_of_another_machine_end_it_before_the_first_check(
     assert said["id"] == f"gate.{check}"
     assert "elsewhere" in said["found"]
     assert run.check("it")["outcome"] == "unknown"
+
+
+def test_12_when_another_machine_took_the_bed_while_it_was_looked_at(tiny: Tiny) -> None:
+    tiny.bed(CLUSTER)
+    begun, taken = tiny.folder / "begun", tiny.folder / "taken"
+    tiny.suite(
+        "import pathlib, time\n@check('host.it', **ABOUT)\ndef test_it():\n"
+        f"    pathlib.Path({str(begun)!r}).touch()\n    while not pathlib.Path({str(taken)!r}).exists(): time.sleep(0.02)\n",
+        layer="host",
+    )
+    objects: dict[str, Any] = {}
+
+    def other_machine() -> None:
+        _wait_for(begun)
+        objects.update(lease(tiny, 5))
+        taken.touch()
+
+    with api(tiny.folder, objects), ThreadPoolExecutor(1) as other:
+        other.submit(other_machine)
+        run = tiny.run("suites")
+
+    assert run.code == 12, run.out
+    [said] = [one for one in run.report["checks"] if one["layer"] == "gate"]
+    assert "elsewhere" in said["found"]
+    assert run.last_line.startswith("UNKNOWN · ")

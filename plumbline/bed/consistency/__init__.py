@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.bed.consistency import addresses, cluster, pki, trust, vlans
+from plumbline.bed.consistency import addresses, cluster, consul, pki, slurm, trust, vault, vlans
 from plumbline.bed.consistency.found import Inconsistency, Rule, subject_of
 from plumbline.bed.model import Bed
 
@@ -39,6 +39,22 @@ RULES: tuple[Rule, ...] = (
     trust.certificate_elsewhere,
     trust.secret_without_key,
     trust.zone_without_server,
+    consul.consul_quorum,
+    consul.consul_twice,
+    consul.consul_certificate,
+    consul.consul_server_name,
+    consul.consul_service_without_agent,
+    consul.consul_check_unnamed,
+    consul.consul_check_overlapping,
+    vault.vault_even_quorum,
+    vault.vault_without_certificate,
+    vault.vault_unnamed,
+    vault.vault_engine_missing,
+    slurm.partition_without_slurmd,
+    slurm.default_partition,
+    slurm.job_size,
+    slurm.slurm_backup,
+    slurm.slurm_state,
     pki.renewal_slack,
     pki.lifetime_too_long,
     pki.renewal_without_authority,

@@ -5,7 +5,7 @@ A case here stands on nothing: what a file contradicts itself about is a cause, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from plumbline.bed.consistency.claims import claims
 from plumbline.bed.consistency.cluster import selectors
@@ -13,7 +13,7 @@ from plumbline.bed.consistency.found import subject_of
 from plumbline.bed.consistency.pki import renewing
 from plumbline.bed.consistency.trust import secret_references, secret_subject
 from plumbline.bed.model import Bed
-from plumbline.check import Case
+from plumbline.check import Case, Cases
 
 
 def _cases(bed: Bed, subjects: Iterable[tuple[str, str]]) -> Iterator[Case]:
@@ -147,6 +147,52 @@ def zones(bed: Bed) -> Iterator[Case]:
     """The zone that pods ask for."""
     asked = bed.services.dns
     return _cases(bed, [(f"dns:{asked.zone}", "services.dns.zone")] if asked else [])
+
+
+def consul_parts(kind: str) -> Cases:
+    """Consul's servers, agents, instances or services, or one thing of it: subjects as in `plumbline.needs.consul`."""
+
+    def cases(bed: Bed) -> Iterator[Case]:
+        if bed.consul is None:
+            return iter(())
+        found = {
+            "agent": [(f"consul-agent:{node}", "consul.clients") for node in bed.consul.nodes],
+            "api": [(f"consul-api:{node}", "consul.servers") for node in bed.consul.servers],
+            "service": [(f"consul-service:{id}", "consul.services") for id, _, _ in bed.consul.instances()],
+            "name": [(f"consul-name:{name}", f"consul.services.{name}") for name in bed.consul.services],
+        }
+        return _cases(bed, found.get(kind, [(f"consul:{kind}", "consul")]))
+
+    return cases
+
+
+def vaults(bed: Bed) -> Iterator[Case]:
+    """The cluster of Vault servers."""
+    return _cases(bed, [(f"vault-cluster:{bed.vault.cluster}", "vault")] if bed.vault else [])
+
+
+def vault_engines(bed: Bed) -> Iterator[Case]:
+    """What an engine of Vault keeps or makes: secrets, certificates."""
+    secrets = [(f"vault-secret:{name}", f"vault.secrets.{name}") for name in bed.vault.secrets] if bed.vault else []
+    issuing = bed.vault.issuing if bed.vault else None
+    return _cases(bed, [*secrets, *([(f"vault-issuer:{issuing.engine}", "vault.issuing")] if issuing else [])])
+
+
+def partitions(bed: Bed) -> Iterator[Case]:
+    """Every partition of Slurm."""
+    return _cases(
+        bed, ((f"slurm-partition:{n}", f"slurm.partitions.{n}") for n in (bed.slurm.partitions if bed.slurm else ()))
+    )
+
+
+def job_sizes(bed: Bed) -> Iterator[Case]:
+    """Every size that users ask Slurm for."""
+    return _cases(bed, ((f"slurm-size:{n}", f"slurm.sizes.{n}") for n in (bed.slurm.sizes if bed.slurm else ())))
+
+
+def slurm_as(part: str) -> Callable[[Bed], Iterator[Case]]:
+    """A part of Slurm as one thing: partitions, controllers, state."""
+    return lambda bed: _cases(bed, [(f"slurm:{part}", f"slurm.{part}")] if bed.slurm else [])
 
 
 def renewed(bed: Bed) -> Iterator[Case]:

@@ -1,0 +1,322 @@
+"""What Consul said, typed: each agent of itself, on its node, and the servers of the whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from plumbline.bed import Bed
+from plumbline.facts.facts import Facts
+from plumbline.outcome import Unknown
+
+Object = dict[str, Any]
+GATE = "consul-token:gate"
+_DENIED = (401, 403)
+_RULE = re.compile(r'(\w+)\s+"([^"]*)"\s*\{\s*policy\s*=\s*"(\w+)"\s*\}|^\s*(\w+)\s*=\s*"(\w+)"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of the gossip as a server sees it; `state` is alive, leaving, left or failed."""
+
+    name: str
+    address: str
+    state: str
+    server: bool
+    datacenter: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How a listener of an agent treats who comes, as far as the agent tells."""
+
+    incoming: bool
+    outgoing: bool
+    hostname: bool
+    least: str
+
+
+@dataclass(frozen=True)
+class Keyrings:
+    """Keys of the gossip by digest: the configured one, and those of both pools."""
+
+    configured: str
+    lan: tuple[str, ...]
+    wan: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    """A file with a key or a token in it. `open` says whether others than its owner's group can read it."""
+
+    path: str
+    owner: str
+    mode: int
+    open: bool
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance of a service in the catalog, and the state of its worst check."""
+
+    id: str
+    node: str
+    address: str
+    port: int
+    cluster: str
+    state: str
+    said: str
+    interval: str
+    timeout: str
+    checks: int
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key that this run wrote: by which server, whether that was acknowledged, and when each server had it (s)."""
+
+    by: str
+    written: bool
+    error: str
+    seen: Mapping[str, float | None]
+    deleted: bool
+
+
+class Agent:
+    """One agent; each accessor raises Unknown where that part could not be read."""
+
+    def __init__(self, node: str, facts: Object) -> None:
+        self.node, self._facts = node, facts
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered on its loopback, to whomever."""
+        return bool(self._facts["agent"]["outcome"] == "ok")
+
+    @property
+    def why(self) -> str:
+        """What it said instead, and what it last complained of."""
+        asked = self._facts["agent"]
+        return "; ".join([f"{asked['outcome']}: {asked['error']}", *asked.get("said", ())])
+
+    def status(self, who: str) -> int:
+        """The HTTP status that it gave to `nobody`, or to a `stranger` with a token that was never made."""
+        if not self.answers:
+            raise Unknown(f"the agent of {self.node}: {self.why}", cause=f"consul-agent:{self.node}")
+        return int(self._facts["agent"]["status"][who])
+
+    @cached_property
+    def self(self) -> Object:
+        """What it says of itself."""
+        found = self._facts["agent"]["self"]
+        if found is None:
+            told = GATE if str(self._facts["agent"]["error"])[:3] in map(str, _DENIED) else "consul:leader"
+            cause = told if self.answers else f"consul-agent:{self.node}"
+            raise Unknown(f"the agent of {self.node} does not tell of itself: {self.why}", cause=cause)
+        return dict(found)
+
+    @property
+    def rpc(self) -> Tls:
+        """Its RPC."""
+        return _tls(self.self["rpc_tls"])
+
+    @property
+    def https(self) -> Tls:
+        """Its HTTPS."""
+        return _tls(self.self["https_tls"])
+
+    @property
+    def keyrings(self) -> Keyrings:
+        """Its keys of the gossip."""
+        found = self._part("keyrings")
+        return Keyrings(next(iter(found["configured"]), ""), tuple(found["lan"]), tuple(found["wan"]))
+
+    @property
+    def keeps_token(self) -> bool:
+        """Whether it finds its own token again when it is started again."""
+        found = self._part("tokens")
+        return bool(found["configured"] or found["persisted"])
+
+    @property
+    def secret_files(self) -> tuple[SecretFile, ...]:
+        """Files with a key or a token in them."""
+        return tuple(
+            SecretFile(path, f["owner"], f["mode"], bool(f["mode"] & 0o007) and not f["shut"])
+            for path, f in self._part("files").items()
+        )
+
+    def first_states(self, instance: str) -> tuple[str, ...]:
+        """The states that checks of an instance begin with, where its definition gives any."""
+        return tuple(state for state in self._part("services").get(instance, ()) if state)
+
+    @property
+    def unseen_s(self) -> float | None:
+        """Seconds since it last noted that it was there; None where it never did."""
+        found = self._part("last_seen")
+        return None if found is None else float(found)
+
+    @property
+    def elections(self) -> int:
+        """How often it became the leader lately."""
+        return int(self._part("elections") or 0)
+
+    def _part(self, name: str) -> Any:
+        if name not in self._facts:
+            why = self._facts["errors"].get(name, "it was not read")
+            raise Unknown(f"{self.node}: {name} of its Consul agent: {why}", cause=f"node:{self.node}")
+        return self._facts[name]
+
+
+class Consul:
+    """All of it. An accessor raises Unknown, with its cause, where what it needs could not be read."""
+
+    def __init__(self, facts: Facts, bed: Bed) -> None:
+        assert bed.consul is not None
+        self._facts, self._bed, self._declared = facts, bed, bed.consul
+
+    def agent(self, node: str) -> Agent:
+        """The agent of a node."""
+        return Agent(node, self._facts.node(node).own("consul"))
+
+    def silence(self, server: str) -> str:
+        """Why a server does not answer the runner; empty where it does."""
+        source = self._facts.raw("consul")
+        if not source.facts and source.outcome == "refused":
+            raise Unknown(str(source.error), cause=GATE)
+        if not source.facts:
+            return f"{source.outcome}: {source.error}"
+        found = source.facts["servers"][server]
+        return "" if found["outcome"] == "ok" else f"{found['outcome']}: {found['error']}"
+
+    def server(self, node: str) -> Object:
+        """What a server said of the cluster."""
+        if why := self.silence(node):
+            raise Unknown(f"server {node}: {why}", cause=f"consul-api:{node}")
+        return dict(self._facts.raw("consul").facts["servers"][node])
+
+    @property
+    def speaking(self) -> list[str]:
+        """The servers that answered; Unknown where none did."""
+        found = [node for node in self._declared.servers if not self.silence(node)]
+        if not found:
+            first = self._declared.servers[0]
+            raise Unknown(f"no server answered: {self.silence(first)}", cause=f"consul-api:{first}")
+        return found
+
+    def leaders(self, node: str) -> tuple[str, str]:
+        """The leader that a server named at first and in the end, as name of a node; empty where it knew of none."""
+        found = self.server(node)
+        first = str(found["leader"] or "")
+        return self._node(first), self._node(str(found.get("leader_again", first) or ""))
+
+    def peers(self, node: str) -> list[str]:
+        """The servers that vote, by name of node, as a server sees it."""
+        return sorted(self._node(address) for address in self.server(node)["peers"])
+
+    def members(self, node: str) -> dict[str, Member]:
+        """The members, by name, as a server sees them."""
+        found = self.server(node)
+        if found["denied"]:
+            raise Unknown(f"server {node} shows the gate no members: {found['denied']}", cause=GATE)
+        return {m["name"]: Member(**m) for m in found["members"]}
+
+    @property
+    def tolerance(self) -> tuple[bool, int, list[str]]:
+        """Whether autopilot calls the servers healthy, how many may fail, and the names of those that are not well."""
+        found = self._shared("autopilot")
+        bad = [s["Name"] for s in found["Servers"] or () if not s["Healthy"]]
+        return bool(found["Healthy"]), int(found["FailureTolerance"]), bad
+
+    @property
+    def rights(self) -> dict[str, bool]:
+        """What the gate's token may do, by name of the right."""
+        found = dict(self._shared("rights"))
+        if not found:
+            asked = self._all()["asked"]
+            why = self._all()["errors"].get("rights", "no server knows of a leader")
+            raise Unknown(f"the gate's rights: {why}", cause=f"consul-api:{asked}" if asked else "consul:leader")
+        return found
+
+    @property
+    def refusal(self) -> str:
+        """Why Consul does not know the gate's token at all; empty where it does. Unknown where nobody can tell."""
+        source = self._facts.raw("consul")
+        if not source.facts and source.outcome == "refused":
+            return str(source.error)
+        return next((str(self.server(node)["denied"]) for node in self.speaking if self.server(node)["denied"]), "")
+
+    @property
+    def anonymous(self) -> list[str]:
+        """The policies and roles of who shows no token."""
+        return list(self._shared("anonymous") or ())
+
+    def policy(self, name: str) -> dict[str, dict[str, str] | str] | None:
+        """A policy as the bed file writes it; None where there is none of that name."""
+        rules = self._shared(f"policies/{name}")
+        return None if rules is None else parsed(rules)
+
+    def instance(self, id: str, service: str) -> Instance | None:
+        """An instance of a service; None where the catalog has none of that id."""
+        listed = next((s for s in self._shared(f"services/{service}") or () if s["ServiceID"] == id), None)
+        if listed is None:
+            return None
+        checks = [check for check in self._shared("health") if check["ServiceID"] == id]
+        worst = next((c for c in checks if c["Status"] != "passing"), checks[0] if checks else None)
+        state, said = (worst["Status"], worst["Output"].strip()) if worst else ("unchecked", "")
+        return Instance(
+            id, listed["Node"], listed["ServiceAddress"] or listed["Address"], listed["ServicePort"],
+            (listed.get("ServiceMeta") or {}).get("cluster", ""), state, said[:200],
+            worst["Interval"] if worst else "", worst["Timeout"] if worst else "", len(checks),
+        )  # fmt: skip
+
+    @property
+    def key(self) -> Key:
+        """The key that this run wrote."""
+        found = self._all().get("key")
+        if found is None:
+            raise Unknown("no key was written: this run only reads")
+        return Key(found["by"], found["written"], found["error"] or "", found["seen"], found["deleted"])
+
+    def _all(self) -> Object:
+        _ = self.speaking
+        return self._facts.raw("consul").facts
+
+    def _shared(self, part: str) -> Any:
+        found = self._all()
+        if part not in found:
+            why = found["errors"].get(part, "no server knows of a leader")
+            asked = f"consul-api:{found['asked']}" if found["asked"] else "consul:leader"
+            cause = GATE if why[:3] in map(str, _DENIED) else asked
+            raise Unknown(f"{part} of Consul: {why}", cause=cause)
+        return found[part]
+
+    def _node(self, address: str) -> str:
+        """The node whose address this is, with or without a port; the address where it is nobody's."""
+        host = address.rpartition(":")[0] or address
+        return next((name for name, node in self._bed.nodes.items() if str(node.oobi) == host), host)
+
+
+def denied(status: int) -> bool:
+    """Whether an HTTP status says that one may not."""
+    return status in _DENIED
+
+
+def parsed(rules: str) -> dict[str, dict[str, str] | str]:
+    """Rules of a policy, HCL of the usual short form, as the bed file writes them."""
+    found: dict[str, dict[str, str] | str] = {}
+    for kind, name, access, whole, wanted in _RULE.findall(rules):
+        if whole and whole != "policy":
+            found[whole] = wanted
+        elif kind:
+            names = found.setdefault(kind, {})
+            assert isinstance(names, dict)
+            names[name] = access
+    return found
+
+
+def _tls(found: Object) -> Tls:
+    return Tls(bool(found["incoming"]), bool(found["outgoing"]), bool(found["hostname"]), str(found["least"] or ""))

@@ -1,0 +1,119 @@
+"""Actions on Slurm: settings of one node, one partition or all; states are looked at before they are changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from chaos.actions.slurm import Config
+from chaos.call import ActionFailed, Call
+from chaos.reach import LIMIT, Done, Reach
+from plumbline.bed import load
+from plumbline.collect.access import Access
+
+BED = load(Path(__file__).parents[1] / "lab" / "beds" / "slurm.yaml")
+TEXT = "ClusterName=a\nNodeName=jast CPUs=2 State=UNKNOWN\nNodeName=jas CPUs=2\nPartitionName=debug Nodes=jast\n"
+
+
+class Told(Reach):
+    """Programs of Slurm on a node that is not there: the words of a command, and what it changes."""
+
+    def __init__(self) -> None:
+        super().__init__(BED, Access())
+        self.flags: list[str] = []
+        self.partitions = {
+            n: {"State": "UP", "Default": "YES" if n == "general" else "NO"} for n in ("general", "debug")
+        }
+        self.limit, self.users = "cpu=3", ["gate"]
+
+    def ask(self, node: str, argv: Sequence[str], *, input: str = "", limit: float = LIMIT) -> Done:
+        words = [w for w in argv if w not in ("timeout", "5", "-n", "-P", "-i", "--oneliner", "--json")]
+        given = dict(w.lower().partition("=")[::2] for w in words if "=" in w)
+        match words:
+            case ["sinfo"]:
+                return Done(
+                    0, json.dumps({"nodes": [{"name": "jast", "state": "idle", "state_flags": self.flags}]}), ""
+                )
+            case ["scontrol", "update", _, state, *_] if "nodename" in given:
+                self.flags = ["DRAIN"] if state == "state=drain" else []
+            case ["scontrol", "update", *_]:
+                self._partition(given)
+            case ["scontrol", "show", "partition", name]:
+                values = {"MaxTime": "UNLIMITED", **self.partitions[name]}
+                return Done(0, " ".join(f"{k}={v}" for k, v in values.items()), "")
+            case ["sacctmgr", "show", "associations", form]:
+                return Done(0, self._associations(form), "")
+            case ["sacctmgr", "modify", *_]:
+                self.limit = "" if words[-1].endswith("-1") else words[-1].partition("=")[2]
+            case ["sacctmgr", "delete", *_]:
+                self.users = []
+            case ["sacctmgr", "add", *_]:
+                self.users = ["gate"]
+        return Done(0, "", "")
+
+    def _partition(self, given: Mapping[str, str]) -> None:
+        name = given["partitionname"]
+        if "state" in given:
+            self.partitions[name]["State"] = given["state"].upper()
+        if "default" in given:
+            for other in self.partitions.values():
+                other["Default"] = "NO"
+            self.partitions[name]["Default"] = given["default"].upper()
+
+    def _associations(self, form: str) -> str:
+        rows = [{"Account": "gate", "User": "", "MaxTRESPerJob": self.limit}]
+        rows += [{"Account": "gate", "User": user, "MaxTRESPerJob": ""} for user in self.users]
+        columns = form.partition("=")[2].split(",")
+        return "\n".join("|".join({"Cluster": "t-slurm", **row}[c] for c in columns) for row in rows)
+
+
+CALLS = [
+    ("slurm.node", {"node": "jast", "drained": True}),
+    ("slurm.partition", {"partition": "debug", "state": "DOWN"}),
+    ("slurm.partition", {"partition": "debug", "default": True}),
+    ("slurm.association", {"user": "gate", "account": "gate", "present": False}),
+    ("slurm.limit", {"account": "gate", "cpus": -1}),
+    ("slurm.limit", {"account": "gate", "cpus": 9}),
+]
+
+
+@pytest.mark.parametrize(("action", "arguments"), CALLS, ids=[f"{a} {list(b.values())}" for a, b in CALLS])
+def test_what_is_done_holds_and_its_undo_brings_it_back(action: str, arguments: dict[str, object]) -> None:
+    call = Call(action, arguments)
+    with Told() as reach:
+        before = json.dumps([reach.flags, reach.partitions, reach.limit, reach.users])
+        undo = call.reverse(BED, reach)
+        assert not call.holds(BED, reach)
+        call.apply(BED, reach)
+        call.apply(BED, reach)
+        assert call.holds(BED, reach)
+        for step in undo:
+            step.apply(BED, reach)
+            step.apply(BED, reach)
+
+        assert all(step.holds(BED, reach) for step in undo)
+        assert json.dumps([reach.flags, reach.partitions, reach.limit, reach.users]) == before
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        (Config(set={"ClusterName": "b"}), "ClusterName=b"),
+        (Config(set={"KillWait": "7"}), "KillWait=7"),
+        (Config(of="NodeName=jast", set={"CPUs": "1"}), "NodeName=jast State=UNKNOWN CPUs=1"),
+        (Config(of="PartitionName=debug", set={"Nodes": None}), "PartitionName=debug"),
+    ],
+)
+def test_a_setting_is_changed_where_it_is_meant(config: Config, line: str) -> None:
+    new = config.changed(TEXT, []).splitlines()
+
+    assert line in new
+    assert len(set(new) ^ set(TEXT.splitlines())) <= 2
+
+
+def test_a_line_that_is_not_there_is_told() -> None:
+    with pytest.raises(ActionFailed, match="no line begins with NodeName=nobody"):
+        Config(of="NodeName=nobody", set={"CPUs": "1"}).changed(TEXT, [])

@@ -1,0 +1,300 @@
+"""Consul: what its servers say, each way in which they do not, and what lies on the disk of a node."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from plumbline.bed import Bed, load
+from plumbline.collect import consul, plan
+from plumbline.collect.access import Access
+from plumbline.collect.planned import World
+from plumbline.facts.consul import Consul, parsed
+from plumbline.facts.facts import Facts
+from plumbline.facts.source import Source
+from plumbline.outcome import Unknown
+from plumbline.remote import consul as remote
+
+TOKEN = "00000000-1111-2222-3333-444444444444"
+BED = """
+version: 1
+bed: c1
+realised_by: hardware
+nodes:
+  one: {role: server, oobi: 127.0.0.1}
+  two: {role: client, oobi: 192.0.2.9}
+networks: {oobi: {cidr: 127.0.0.0/8}}
+step_ca: {node: one, domain: example.net, on: [one, two]}
+service_certificates:
+  consul: {on: [one], unit: consul, certificate: /c, key: /k, names: [server.dc1.consul]}
+consul:
+  version: 1.20.1
+  servers: [one]
+  clients: [two]
+  certificate: consul
+  server: {http: {port: %d, on: [oobi]}, https: null}
+  services: {web: {on: [two], port: 80, check: {http: /health}}}
+  policies: {vault: {key_prefix: {vault/: write}}}
+budgets: {consul_api: 500ms, consul_replication: 100ms}
+"""
+
+
+@dataclass
+class Server:
+    """A server of Consul, pretended: answers by path, and who may ask."""
+
+    port: int = 0
+    leader: str = "127.0.0.1:8300"
+    known: bool = True
+    lacks: tuple[str, ...] = ()
+    silent: bool = False
+    keys: dict[str, str] = field(default_factory=dict)
+    pages: dict[str, Any] = field(default_factory=dict)
+
+    def answer(self, method: str, path: str, token: str, body: str) -> tuple[int, Any]:
+        """Status and body."""
+        if path.startswith("/v1/status/"):
+            return 200, self.leader if path.endswith("leader") else [self.leader]
+        if token != TOKEN or not self.known:
+            return (200, []) if path == "/v1/agent/members" and not token else (403, "rpc error: ACL not found")
+        if any(path.startswith(part) for part in self.lacks):
+            return 403, "Permission denied: token with AccessorID 'x' lacks permission 'operator:read'"
+        if path.startswith("/v1/kv/"):
+            return self._key(method, path, body)
+        if path == "/v1/internal/acl/authorize":
+            may = [(right["Resource"], right["Access"]) for right in json.loads(body)]
+            return 200, [{"Allow": access == "read" and kind != "keyring"} for kind, access in may]
+        return (200, self.pages[path]) if path in self.pages else (404, "")
+
+    def _key(self, method: str, path: str, body: str) -> tuple[int, Any]:
+        if method == "PUT":
+            self.keys[path] = body
+            return 200, True
+        if method == "DELETE":
+            return 200, self.keys.pop(path, None) is not None
+        return (200, self.keys[path]) if path in self.keys else (404, "")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    pretended = Server()
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if pretended.silent:
+                time.sleep(2)
+            length = int(self.headers.get("Content-Length") or 0)
+            asked = (self.command, urlsplit(self.path).path, self.headers.get("X-Consul-Token", ""))
+            status, said = pretended.answer(*asked, self.rfile.read(length).decode())
+            text = (said if isinstance(said, str) and status != 200 else json.dumps(said)).encode()
+            if "raw" in self.path and status == 200:
+                text = str(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_PUT = do_POST = do_DELETE = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    pretended.port = listening.server_address[1]
+    check = {"Status": "passing", "Output": "", "ServiceID": "web-two", "Interval": "30s", "Timeout": "10s"}
+    pretended.pages = {
+        "/v1/agent/members": [{"Name": "one", "Addr": "127.0.0.1", "Status": 1, "Tags": {"role": "consul"}}],
+        "/v1/health/state/any": [check],
+        "/v1/catalog/service/web": [
+            {"ServiceID": "web-two", "Node": "two", "ServiceAddress": "192.0.2.9", "Address": "", "ServicePort": 80}
+        ],
+        "/v1/operator/autopilot/health": {"Healthy": True, "FailureTolerance": 0, "Servers": []},
+        "/v1/acl/policy/name/vault": {"Rules": 'key_prefix "vault/" { policy = "write" }'},
+        f"/v1/acl/token/{consul.ANONYMOUS}": {"Policies": []},
+    }
+    threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
+    yield pretended
+    listening.shutdown()
+    listening.server_close()
+
+
+@pytest.fixture
+def bed(tmp_path: Path, server: Server) -> Bed:
+    file = tmp_path / "c1.yaml"
+    file.write_text(BED % server.port)
+    return load(file)
+
+
+def facts(bed: Bed, folder: Path, token: str = TOKEN, active: bool = True, patience: float = 2.5) -> Consul:
+    source = consul.collect(bed, Access(credentials={"consul": token}), active, patience)
+    source.write(folder / "consul.json")
+    return Consul(Facts(folder, bed), bed)
+
+
+def test_what_the_servers_say_is_typed(bed: Bed, tmp_path: Path) -> None:
+    said = facts(bed, tmp_path)
+
+    assert said.speaking == ["one"]
+    assert said.leaders("one") == ("one", "one")
+    assert said.members("one")["one"].state == "alive"
+    assert (listed := said.instance("web-two", "web"))
+    assert (listed.state, listed.interval) == ("passing", "30s")
+    assert said.instance("web-one", "web") is None
+    assert said.policy("vault") == {"key_prefix": {"vault/": "write"}}
+    assert said.refusal == ""
+
+
+def test_a_key_is_written_read_and_taken_away_again(bed: Bed, tmp_path: Path, server: Server) -> None:
+    key = facts(bed, tmp_path).key
+
+    assert (key.written, key.deleted) == (True, True)
+    assert key.seen["one"] is not None
+    assert server.keys == {}
+
+
+def test_a_run_that_only_reads_writes_no_key(bed: Bed, tmp_path: Path) -> None:
+    with pytest.raises(Unknown, match="only reads"):
+        _ = facts(bed, tmp_path, active=False).key
+
+
+def test_without_a_token_nothing_is_asked(bed: Bed, tmp_path: Path) -> None:
+    said = facts(bed, tmp_path, token="")
+
+    assert "no token" in said.refusal
+    with pytest.raises(Unknown) as unknown:
+        said.server("one")
+    assert unknown.value.cause == "consul-token:gate"
+
+
+def test_a_token_that_is_no_more_is_told(bed: Bed, tmp_path: Path, server: Server) -> None:
+    server.known = False
+    said = facts(bed, tmp_path)
+
+    assert "ACL not found" in said.refusal
+    assert said.silence("one") == ""
+
+
+def test_a_right_that_is_missing_leaves_only_its_part_open(bed: Bed, tmp_path: Path, server: Server) -> None:
+    server.lacks = ("/v1/operator",)
+    said = facts(bed, tmp_path)
+
+    with pytest.raises(Unknown, match="operator:read") as unknown:
+        _ = said.tolerance
+    assert unknown.value.cause == "consul-token:gate"
+    assert said.instance("web-two", "web")
+
+
+def test_a_server_that_is_silent_is_asked_again_and_then_told(bed: Bed, tmp_path: Path, server: Server) -> None:
+    server.silent = True
+    first = consul.collect(bed, Access(credentials={"consul": TOKEN}), False, 1.0)
+    said = facts(bed, tmp_path)
+
+    assert first.outcome == "timeout"
+    assert "no answer" in said.silence("one")
+    with pytest.raises(Unknown) as unknown:
+        _ = said.tolerance
+    assert unknown.value.cause == "consul-api:one"
+
+
+def test_without_a_leader_nothing_is_written_and_nothing_waited_for(bed: Bed, tmp_path: Path, server: Server) -> None:
+    server.leader = ""
+    said = facts(bed, tmp_path)
+
+    assert not said.key.written
+    assert "leader" in said.key.error
+    with pytest.raises(Unknown) as unknown:
+        _ = said.rights
+    assert unknown.value.cause == "consul:leader"
+
+
+def test_no_secret_is_kept(bed: Bed, tmp_path: Path) -> None:
+    facts(bed, tmp_path)
+
+    assert TOKEN not in (tmp_path / "consul.json").read_text()
+
+
+def test_rules_are_read_as_the_bed_file_writes_them() -> None:
+    rules = 'operator = "read"\nkey_prefix "a/" {\n  policy = "write"\n}\nkey_prefix "b/" { policy = "read" }'
+
+    assert parsed(rules) == {"operator": "read", "key_prefix": {"a/": "write", "b/": "read"}}
+
+
+def test_names_and_ports_are_asked_of_each_agent(bed: Bed) -> None:
+    planned = [p for found in plan.probes(World(bed, None)).values() for p in found]
+    asked = {(p.kind, p.purpose, p.source, p.target) for p in planned}
+
+    assert ("dns", "consul-dns", "two", "web") in asked
+    assert ("tcp", "consul-rpc", "two", "one") in asked
+    assert ("http", "consul-direct", "two", "web-two") in asked
+    assert ("tcp", "consul-rpc", "one", "two") not in asked
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> dict[str, Any]:
+    config, data = tmp_path / "config", tmp_path / "data"
+    (data / "serf").mkdir(parents=True)
+    config.mkdir()
+    (config / "consul.hcl").write_text('encrypt = "KEY"\nacl {\n  tokens {\n    # agent = "x"\n  }\n}\n')
+    (config / "consul.hcl").chmod(0o640)
+    service = {"service": {"name": "web", "id": "web-1", "checks": [{"tcp": "x", "status": "passing"}]}}
+    (config / "service-web.json").write_text(json.dumps(service))
+    (data / "serf/local.keyring").write_text('["KEY"]')
+    (data / "server_metadata.json").write_text(json.dumps({"last_seen_unix": time.time() - 100}))
+    place = {"address": "127.0.0.1", "port": 1, "token": "t", "config": str(config), "data": str(data)}
+    return {**place, "salt": "00" * 16, "within": 30, "server": False}
+
+
+def test_what_lies_on_the_disk_of_a_node_is_told_without_its_secrets(disk: dict[str, Any]) -> None:
+    said = remote.describe(disk)
+
+    assert "KEY" not in json.dumps(said)
+    assert said["keyrings"]["configured"] == said["keyrings"]["lan"]
+    assert said["keyrings"]["wan"] == []
+    assert said["tokens"] == {"configured": False, "persisted": False}
+    assert said["services"] == {"web-1": ["passing"]}
+    assert 99 < said["last_seen"] < 110
+    assert said["agent"]["outcome"] == "refused"
+
+
+def test_a_file_that_is_no_json_leaves_its_part_open_and_no_other(disk: dict[str, Any]) -> None:
+    Path(disk["data"], "serf/local.keyring").write_text("rubbish")
+    said = remote.describe(disk)
+
+    assert "keyrings" not in said
+    assert "keyrings" in said["errors"]
+    assert said["tokens"]
+
+
+def test_a_later_key_wins(disk: dict[str, Any]) -> None:
+    Path(disk["config"], "zz.hcl").write_text('encrypt = "OTHER"\n')
+    said = remote.describe(disk)["keyrings"]
+
+    assert len(said["configured"]) == 1
+    assert said["configured"] != said["lan"]
+
+
+def test_an_agent_is_asked_as_gate_as_nobody_and_as_a_stranger(disk: dict[str, Any], server: Server) -> None:
+    config = {"NodeName": "one", "Datacenter": "dc1", "Server": True, "Version": "1.20.1"}
+    server.pages["/v1/agent/self"] = {"Config": config, "DebugConfig": {"ACLsEnabled": True}, "Stats": {}}
+    said = remote.describe({**disk, "port": server.port, "token": TOKEN})["agent"]
+
+    assert said["status"] == {"gate": 200, "nobody": 403, "stranger": 403}
+    assert said["self"]["server"]
+    assert said["self"]["acl"]
+
+
+def test_the_source_says_what_came_of_it(bed: Bed) -> None:
+    source = consul.collect(bed, Access(), True, 1.0)
+
+    assert source == Source("refused", "the gate has no token: access.credentials.consul in the bed file")
