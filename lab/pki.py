@@ -74,7 +74,7 @@ class Pki:
         self, authority: str, root: str, name: str, *, dns: list[str], addresses: Iterable[IPv4Address],
         lifetime: dt.timedelta, provisioner: tuple[str, str] | None = None,
     ) -> KeyPair:  # fmt: skip
-        """A certificate of an intermediate authority, which comes after it; made anew where it has expired.
+        """A certificate of an intermediate authority, which comes after it; made anew after half of its life.
 
         Its common name is the first of its names. `provisioner` (its name, the id of its key) is who would have asked
         step-ca for it, under whose rules it is renewed; one without is never renewed.
@@ -89,7 +89,10 @@ class Pki:
             return KeyPair(made.certificate + issuer.certificate, made.key)
 
         made = self.kept(name, make)
-        if x509.load_pem_x509_certificate(made.certificate).not_valid_after_utc > dt.datetime.now(dt.UTC):
+        if (
+            x509.load_pem_x509_certificate(made.certificate).not_valid_after_utc - dt.datetime.now(dt.UTC)
+            > lifetime / 2
+        ):
             return made
         (self.folder / f"{name}.crt").unlink()
         return self.kept(name, make)

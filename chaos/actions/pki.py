@@ -18,6 +18,7 @@ from pydantic import Field
 from chaos.actions.certificates import Pair, authority, new_key
 from chaos.actions.files import NodeFile
 from chaos.actions.place import Commanded, Commands, OnNode, Place
+from chaos.actions.words import filled
 from chaos.call import ActionFailed, Call, action
 from plumbline.bed import Bed
 from plumbline.bed.model import StepCa
@@ -153,7 +154,9 @@ class SshCertificate(NodeFile):
             *(["-h"] if self.of == "host" else []),
             *(["-O", f"force-command={self.command}"] if self.command else []),
         ]
-        words = shlex.join([*options, "-I", self.node, "-n", ",".join(self.principals), "-V", valid])
+        words = shlex.join(
+            [*options, "-I", self.node, "-n", ",".join(filled(bed, name) for name in self.principals), "-V", valid]
+        )
         key = 'ssh-keygen -q -t ed25519 -N "" -f' if self.other_key or self.stranger else "true"
         script = (
             "set -e; umask 077; d=$(mktemp -d); trap 'rm -rf $d' EXIT; cat > $d/k.pub; "
@@ -185,6 +188,27 @@ class RenewerStart(OnNode, Commanded):
         if self.failed is None:
             return True
         return (place.ask(["systemctl", "--quiet", "is-failed", self.unit]).code == 0) is self.failed
+
+
+@action("node.owner")
+class NodeOwner(OnNode, Commanded):
+    """The user whose a file is."""
+
+    verb: ClassVar[str] = "owner"
+    path: str = Field(pattern="^/[^*]+$")
+    owner: str = Field(pattern="^[a-z][a-z0-9-]*$")
+
+    def commands(self, bed: Bed, place: Place) -> Commands:
+        return [["chown", self.owner, self.path]]
+
+    def back(self, bed: Bed, place: Place) -> list[Call]:
+        return [self.call(place, path=self.path, owner=self._is(place))]
+
+    def is_so(self, bed: Bed, place: Place) -> bool:
+        return self._is(place) == self.owner
+
+    def _is(self, place: Place) -> str:
+        return place.ask(["stat", "--format=%U", self.path]).out.strip()
 
 
 @action("step.hidden")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ PROGRAM, SERVER = "/usr/bin/step", "/usr/bin/step-ca"
 _SHOWN = "cert-"
 """Units of these names are no services of their own: the lab shows their certificate by HAProxy, to have it on the wire."""
 _POLL_S = 0.2
-_ASK_S = 10.0
+_ASK_S, _DO_S = 10.0, 30.0
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -201,7 +202,13 @@ def _canaries(bed: Bed) -> list[tuple[str, str]]:
 def _wait_healthy(bed: Bed, ca: StepCa, deadline: float) -> None:
     said = "it was not asked"
     while time.monotonic() < deadline:
-        asked = machine.run(bed.bed, ca.node, ["env", f"STEPPATH={ca.folder}", PROGRAM, "ca", "health"], timeout=_ASK_S)
+        try:
+            asked = machine.run(
+                bed.bed, ca.node, ["env", f"STEPPATH={ca.folder}", PROGRAM, "ca", "health"], timeout=_ASK_S
+            )
+        except subprocess.TimeoutExpired:
+            said = f"no answer in {_ASK_S:g} s"
+            continue
         if asked.returncode == 0:
             return
         said = asked.stderr.strip()
@@ -231,9 +238,12 @@ def _renew_ssh(bed: Bed, node: str) -> None:
 
 
 def _do(bed: Bed, node: str, argv: list[str], what: str) -> None:
-    done = machine.run(bed.bed, node, argv, timeout=30)
-    if done.returncode != 0:
-        said = done.stderr.strip()[-300:]
+    try:
+        done = machine.run(bed.bed, node, argv, timeout=_DO_S)
+        said = (done.stderr.strip()[-300:] or "it failed") if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        said = f"no end after {_DO_S:g} s"
+    if said:
         raise LabError(f"{node}: {what} could not be renewed: {said}", remedy=f"python -m lab logs {node}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from plumbline.bed import Bed
 from plumbline.bed.model import StepCa
 from plumbline.collect.planned import Planned, World
+from plumbline.needs.pki import asker
 
 PROGRAM = "/usr/bin/step"
 STRANGER = "daemon"
@@ -85,20 +86,13 @@ def _served(world: World, ca: StepCa) -> Iterator[Planned]:
     for name, declared in world.bed.service_certificates.items():
         for node in declared.on if declared.port else ():
             address = world.bed.nodes[node].oobi
-            client = _client(world, ca, declared.on, node)
+            client = asker(world.bed, name, node)
             if address is None or not client:
                 continue
             args: dict[str, Any] = {"address": str(address), "port": declared.port, "name": node, "ca_file": ca.root}
             if client in declared.on:
                 args |= {"certificate_file": declared.certificate, "key_file": declared.key}
             yield Planned("tls", "served", client, client, f"{node}/{name}", args, _TLS_S)
-
-
-def _client(world: World, ca: StepCa, on: tuple[str, ...], node: str) -> str:
-    """Who asks: the next node of the service, else the next that trusts the authority, else the node itself."""
-    own = on.index(node)
-    candidates = [*on[own + 1 :], *on[:own], *(n for n in ca.on if n != node), node]
-    return next((n for n in candidates if world.reachable(n)), "")
 
 
 def _logins(world: World, ca: StepCa) -> Iterator[Planned]:

@@ -107,11 +107,6 @@ class Renewer:
         return _moment(self._one("timer", "LastTriggerUSec"))
 
     @property
-    def starts(self) -> str:
-        """The service that the timer starts."""
-        return self._one("timer", "Unit")
-
-    @property
     def condition(self) -> Command:
         """What says whether a renewal is due."""
         return Command.of(self._one("service", "ExecCondition"))

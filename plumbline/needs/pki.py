@@ -16,7 +16,8 @@ def authority(bed: Bed) -> Parts:
     yield f"step-ca:{ca.node}", [f"node:{ca.node}"]
     yield f"provisioner:{ca.node}", [f"step-ca:{ca.node}", f"step:{ca.node}", f"root:{ca.node}", f"clock:{ca.node}"]
     yield f"longest:{ca.node}", [f"provisioner:{ca.node}"]
-    yield f"anonymous:{ca.node}", [f"step-ca:{ca.node}"]
+    asks = next((node for node in ca.on if bed.nodes[node].ssh), ca.node)
+    yield f"anonymous:{ca.node}", [f"step-ca:{ca.node}", f"root:{asks}", f"clock:{asks}"]
     for node in ca.on:
         for part in ("root", "step", "clock", "tls-placement", "renewer-placement"):
             yield f"{part}:{node}", [f"node:{node}"]
@@ -37,8 +38,10 @@ def certificates(bed: Bed) -> Parts:
             yield f"tls-chain:{own}", [f"tls-file:{own}", f"tls-order:{own}", f"root:{node}"]
             whole = [f"tls-{part}:{own}" for part in ("file", *_OF_FILE[:-1], "chain")]
             yield f"service-certificate:{own}", whole
-            yield f"tls-served:{own}", [*whole, f"service:{unit}", f"clock:{node}"]
-            yield f"tls-serial:{own}", [f"tls-file:{own}", f"tls-order:{own}", f"service:{unit}"]
+            asks = asker(bed, name, node)
+            seen = [f"service:{unit}", *([f"node:{asks}", f"root:{asks}", f"clock:{asks}"] if asks else [])]
+            yield f"tls-served:{own}", [*whole, f"clock:{node}", *seen]
+            yield f"tls-serial:{own}", [f"tls-file:{own}", f"tls-order:{own}", *seen]
             for part in ("renewer", "renewer-path", "renewer-times", "renewer-threshold", "renewer-command"):
                 yield f"{part}:{unit}", [f"node:{node}"]
             for part in ("renewer-path", "renewer-times", "renewer-threshold", "renewer-command", "renewer-looks"):
@@ -53,6 +56,17 @@ def certificates(bed: Bed) -> Parts:
             yield f"setting:{node}/failed-units", [f"renewal-run:{unit}", f"service:{unit}"]
 
 
+def asker(bed: Bed, name: str, node: str) -> str:
+    """Who asks a node for a service's certificate: the next node of the service, else another that trusts the authority.
+
+    The node itself where there is no other; empty where nobody can be logged in to.
+    """
+    on, trusting = bed.service_certificates[name].on, bed.step_ca.on if bed.step_ca else ()
+    own = on.index(node)
+    candidates = [*on[own + 1 :], *on[:own], *(n for n in trusting if n != node), node]
+    return next((n for n in candidates if bed.nodes[n].ssh), "")
+
+
 def ssh(bed: Bed) -> Parts:
     ca, declared = bed.step_ca, bed.ssh_certificates
     if ca is None or declared is None:
@@ -60,19 +74,17 @@ def ssh(bed: Bed) -> Parts:
     for kind in ("host", "user"):
         yield f"ssh-ca:{kind}", [f"node:{ca.node}"]
     for node in declared.on:
-        yield f"sshd:{node}", [f"node:{node}"]
+        yield f"sshd:{node}", [f"node:{node}", f"ssh-host-permissions:{node}"]
         yield f"ssh-trust:{node}", [f"sshd:{node}", "ssh-ca:user"]
         yield f"ssh-known-hosts:{node}", [f"node:{node}", "ssh-ca:host"]
         yield from _signed(f"ssh-host-{{}}:{node}", node, "ssh-ca:host")
-        parts = [f"ssh-host-{part}:{node}" for part in ("file", *_OF_SIGNED)]
-        yield f"ssh-host-served:{node}", [*parts, f"sshd:{node}"]
         yield from _renewer(bed, node, declared.renewer, f"ssh-host-{{}}:{node}")
         for name, user in declared.users.items():
             yield from _signed(f"ssh-user-{{}}:{node}/{name}", node, "ssh-ca:user")
             yield f"ssh-client:{node}/{name}", [f"node:{node}"]
             yield from _renewer(bed, node, user.renewer, f"ssh-user-{{}}:{node}/{name}")
     for source, target in declared.pairs:
-        shown = [f"ssh-host-{part}:{target}" for part in ("file", *_OF_SIGNED[:-1], "served")]
+        shown = [f"ssh-host-{part}:{target}" for part in ("file", *_OF_SIGNED[:-1])]
         shows = [f"ssh-user-{part}:{source}/root" for part in ("file", *_OF_SIGNED[:-1])]
         ends = [f"oobi:{source}", f"oobi:{target}", f"sshd:{target}", f"clock:{source}", f"clock:{target}"]
         trust = [f"ssh-trust:{target}", f"ssh-known-hosts:{source}", f"ssh-client:{source}/root"]
@@ -97,10 +109,8 @@ def _renewer(bed: Bed, node: str, unit: str, subject: str) -> Parts:
     for part in ("times", "command", "looks"):
         yield f"ssh-renewer-{part}:{own}", [f"ssh-renewer:{own}"]
     beneath = [f"step-ca:{ca.node}", f"step:{node}", f"root:{node}", f"clock:{node}", f"ssh-renewer-command:{own}"]
-    yield (
-        f"ssh-renewal-run:{own}",
-        [*beneath, *(subject.format(part) for part in ("file", "validity", "signed", "key"))],
-    )
+    yield f"ssh-renewal-run:{own}", [*beneath, *(subject.format(part) for part in ("file", "signed", "key"))]
+    yield subject.format("validity"), [subject.format("renewal")]  # what has expired was not renewed
     runs = [f"ssh-renewer:{own}", f"ssh-renewer-looks:{own}", f"ssh-renewal-run:{own}"]
     yield subject.format("renewal"), [*runs, *(subject.format(part) for part in ("file", "lifetime"))]
     yield f"setting:{node}/failed-units", [f"ssh-renewal-run:{own}"]

@@ -73,12 +73,13 @@ def _with_files(args: Json) -> Json:
             args = {**args, "ca": file.read()}
     if args.get("certificate_file"):
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(args["certificate_file"], args["key_file"], str)
             with (
                 open(args["certificate_file"], encoding="ascii") as file,
                 open(args["key_file"], encoding="ascii") as key,
             ):
-                args = {**args, "certificate": file.read(), "key": key.read()}
+                pair = {"certificate": file.read(), "key": key.read()}
+            _load_client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pair["certificate"], pair["key"])
+            args = {**args, **pair}
         except (OSError, ssl.SSLError, ValueError):
             pass
     return args
@@ -161,4 +162,4 @@ def _load_client(context: ssl.SSLContext, certificate: str, key: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{certificate}\n{key}\n")
         file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=str)  # never asked for on a terminal

@@ -41,6 +41,10 @@ def test_the_files_are_there(served: Served, pair: PairOf) -> None:
     assert files.certificate.form == "pem", found(
         f"{spec.certificate}: {_FORMS[files.certificate.form]}", expected="a certificate (PEM)"
     )
+    try:
+        files.chain  # noqa: B018
+    except ValueError as error:
+        raise AssertionError(found(f"{spec.certificate}: {error}", expected="a certificate (PEM)")) from None
     assert files.key.form == "pem", found(f"{spec.key}: {_FORMS[files.key.form]}", expected="a key (PEM, no password)")
 
 

@@ -10,7 +10,7 @@ import pytest
 from plumbline.bed import Bed
 from plumbline.facts import Facts
 from plumbline.facts.renewers import Renewer
-from plumbline.facts.ssh import SignedKey, SshFacts
+from plumbline.facts.ssh import Signed, SignedKey, SshFacts, read
 from plumbline.outcome import Unknown
 from suites.ssh.cases import Renewing, User
 
@@ -19,6 +19,19 @@ from suites.ssh.cases import Renewing, User
 def ssh(facts: Facts) -> Callable[[str], SshFacts]:
     """What a node has of certificates of SSH."""
     return lambda node: SshFacts(facts.node(node))
+
+
+@pytest.fixture(scope="session")
+def shown_by(facts: Facts) -> Callable[[str], Signed]:
+    """The host certificate that a node shows before any login; Unknown, caused by that, where it shows none."""
+
+    def read_off(node: str) -> Signed:
+        shown = facts.host_key(node).certificates
+        if not shown:
+            raise Unknown(f"{node} shows no certificate", cause=f"ssh-host-file:{node}")
+        return read(shown[0])
+
+    return read_off
 
 
 @pytest.fixture(scope="session")

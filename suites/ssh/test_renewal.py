@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from plumbline.check import check, for_each, found
 from plumbline.facts.renewers import Renewer
-from plumbline.facts.ssh import Signed, SignedKey, SshFacts
+from plumbline.facts.ssh import Signed, SignedKey
 from suites.ssh import cases
 from suites.ssh.cases import Host, Renewing, User
 
@@ -128,10 +128,10 @@ def test_its_last_run_was_no_mistake(renewing: Renewing, renewer: RenewerOf) -> 
 )
 @for_each("host", cases.hosts("ssh-host-renewal"))
 def test_the_host_certificate_was_renewed_in_time(
-    host: Host, ssh: Callable[[str], SshFacts], lateness: timedelta
+    host: Host, shown_by: Callable[[str], Signed], lateness: timedelta
 ) -> None:
     """More is left of the host's certificate than when it was due, but for what the timer and a renewal may take."""
-    _in_time(ssh(host.node).host.certificate, host, lateness)
+    _in_time(shown_by(host.node), host, lateness)
 
 
 @check(
