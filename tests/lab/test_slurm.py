@@ -39,7 +39,7 @@ def test_the_configuration_says_what_the_bed_file_says(tmp_path: Path) -> None:
     assert len({files[node]["/etc/slurm/slurm.conf"].content for node in files}) == 1
     assert text.splitlines()[backup - 1] == "SlurmctldHost=bettley(198.18.50.11)"
     assert "PartitionName=debug Nodes=erenford,jast Default=NO MaxTime=INFINITE State=UP" in text
-    assert "SlurmctldTimeout=10\n" in text
+    assert "SlurmctldTimeout=15\n" in text
     assert f"CPUs={os.cpu_count()}" in text
     assert files["dalt"]["/etc/slurm/slurmdbd.conf"].mode == 0o600
 
