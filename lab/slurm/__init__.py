@@ -78,7 +78,7 @@ def settle(bed: Bed, pki: Pki, folder: Path, deadline: float, progress: Progress
         return {}
     slurm = bed.slurm
     with progress.step("slurm", estimate=15):
-        for path, text in _modules(slurm).items():
+        for path, text in modules(slurm).items():
             machine.put(bed.bed, slurm.submit, path, text)
         if slurm.accounting:
             _account(bed, slurm, deadline)
@@ -137,7 +137,7 @@ def _values(bed: Bed, slurm: Slurm) -> dict[str, Any]:
     }
 
 
-def _modules(slurm: Slurm) -> dict[str, str]:
+def modules(slurm: Slurm) -> dict[str, str]:
     """The module files in what the nodes share, by path; OpenMPI is the package of the root file system."""
     texts = {}
     for name in slurm.modules:

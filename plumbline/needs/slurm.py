@@ -48,7 +48,8 @@ def _node(declared: Slurm, node: str) -> Parts:
     yield f"munge-clock:{node}", [munge, *_trusted(declared.submit, node)]
     for other in declared.nodes:
         if other != node:
-            yield f"credential:{node}>{other}", _trusted(node, other)
+            clocks = [f"munge-clock:{end}" for end in (node, other) if end != declared.submit]
+            yield f"credential:{node}>{other}", [*_trusted(node, other), *clocks]
     for module in declared.modules:
         yield f"slurm-module:{node}/{module}", [own, f"slurm-base:{node}"]
 

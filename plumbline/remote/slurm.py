@@ -11,6 +11,7 @@ import hmac
 import json
 import os
 import pwd
+import re
 import stat
 import subprocess
 import time
@@ -149,9 +150,7 @@ def _decode(credentials: dict[str, str]) -> Json:
 
 
 def _decoded(credential: str) -> Json:
-    done = subprocess.run(
-        ["unmunge", "--numeric"], input=credential, capture_output=True, text=True, timeout=_MUNGE_S, check=False
-    )
+    done = subprocess.run(["unmunge"], input=credential, capture_output=True, text=True, timeout=_MUNGE_S, check=False)
     told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in done.stdout.splitlines())}
     status = told.get("STATUS") or done.stderr.strip()[-200:] or f"exit code {done.returncode}"
     return {
@@ -163,7 +162,9 @@ def _decoded(credential: str) -> Json:
 
 
 def _seconds(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    """Unix time, which stands in brackets behind the written one."""
+    found = re.search(r"\((\d+)\)$", text)
+    return int(found[1]) if found else None
 
 
 def _state(asked: Json) -> Json:

@@ -53,8 +53,12 @@ def run_jobs(request: Json, deadline: float) -> Json:
     end = min(deadline, time.monotonic() + float(request["limit"]))
     folder = os.path.join(request["folder"], f"{_FOLDER}{secrets.token_hex(6)}")
     session = _Session(request, folder)
-    session.call(["mkdir", "--mode=0755", folder])
     started = time.monotonic()
+    try:
+        session.call(["mkdir", "--mode=0755", folder])
+    except CommandError as error:  # without a place for its output no job is handed in
+        found = {job["name"]: {**_untried(job), "error": str(error)} for job in request["jobs"]}
+        return {"jobs": found, "seconds": time.monotonic() - started}
     try:
         with ThreadPoolExecutor(len(request["jobs"]) + 1) as pool:
             found = dict(
@@ -96,7 +100,7 @@ class _Session:
         output = os.path.join(self.folder, f"{job['name']}-%a.out")
         command = ["sbatch", "--parsable", f"--job-name=plumbline-{job['name']}", f"--output={output}", "--chdir=/tmp"]
         command += ["--test-only"] if job["wanted"] == "fit" else []
-        made: Json = {**{k: job[k] for k in ("name", "wanted")}, "id": "", "error": "", "tasks": [], "records": []}
+        made = _untried(job)
         try:
             said = self.call([*command, *job["arguments"]], f"#!/bin/bash -l\n{job['script']}\n", job.get("user", ""))
         except CommandError as error:
@@ -145,6 +149,12 @@ class _Session:
             with contextlib.suppress(OSError):
                 if time.time() - os.stat(left).st_mtime > _STALE_S:
                     shutil.rmtree(left, ignore_errors=True)
+
+
+def _untried(job: Json) -> Json:
+    return {
+        "name": job["name"], "wanted": job["wanted"], "id": "", "error": "", "tasks": [], "records": [], "output": "",
+    }  # fmt: skip
 
 
 def _come_to_it(job: Json) -> bool:

@@ -67,8 +67,7 @@ def test_what_one_node_signs_another_accepts(pair: cases.Pair, slurm: SlurmFacts
     """A credential made on one node is accepted on the other."""
     credential = slurm.credential(pair.source, pair.target)
     if credential.wrong_time:
-        late = pair.source if credential.encoded else pair.target
-        raise Unknown(f"the clocks are apart: {credential.status}", cause=f"munge-clock:{late}")
+        raise Unknown(f"the clocks are apart: {credential.status}")  # whose is wrong slurm.munge-clock says
 
     assert credential.ok, found(credential.status, expected="Success")
 

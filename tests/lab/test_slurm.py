@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import places, slurm, up
+from lab import places, rootfs, slurm, up
+from lab.disks import FileSpec
 from lab.pki import Pki
 from lab.progress import Progress
 from plumbline.bed import load
+from tests.lab.wires import node_root, sh
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).parent / "beds" / "slurm.yaml"
@@ -39,7 +41,7 @@ def test_the_configuration_says_what_the_bed_file_says(tmp_path: Path) -> None:
     assert len({files[node]["/etc/slurm/slurm.conf"].content for node in files}) == 1
     assert text.splitlines()[backup - 1] == "SlurmctldHost=bettley(198.18.50.11)"
     assert "PartitionName=debug Nodes=erenford,jast Default=NO MaxTime=INFINITE State=UP" in text
-    assert "SlurmctldTimeout=10\n" in text
+    assert "SlurmctldTimeout=15\n" in text
     assert f"CPUs={os.cpu_count()}" in text
     assert files["dalt"]["/etc/slurm/slurmdbd.conf"].mode == 0o600
 
@@ -48,6 +50,23 @@ def test_units_are_started_where_they_are_declared() -> None:
     assert slurm.units(BED, "bettley") == ("slurm-node", "munge", "slurmctld")
     assert slurm.units(BED, "dalt") == ("slurm-node", "munge", "mariadb", "slurmdbd")
     assert slurm.units(BED, "jast") == ("slurm-node", "munge", "slurmd")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root enters a root file system")
+def test_a_node_has_the_user_of_jobs_who_can_load_the_modules(tmp_path: Path) -> None:
+    assert BED.slurm is not None
+    files = slurm.files(BED, Pki(tmp_path / "pki"), tmp_path)["dalt"]
+    files |= {path: FileSpec(text) for path, text in slurm.modules(BED.slurm).items()}
+    load_all = "".join(f"module load {name} && " for name in BED.slurm.modules)
+    script = (
+        "systemd-sysusers /etc/sysusers.d/slurm-jobs.conf && systemd-tmpfiles --create /etc/tmpfiles.d/slurm.conf && "
+        "exec setpriv --reuid gate --regid gate --clear-groups env -i HOME=/tmp USER=gate bash --login -c "
+        f"'touch {BED.slurm.base}/jobs/it && {load_all} module -t list 2>&1'"
+    )
+    with node_root(rootfs.ensure(), tmp_path, files) as root:
+        told = sh("chroot", str(root), "sh", "-c", script)
+
+    assert told.split() == list(BED.slurm.modules)
 
 
 @pytest.fixture(scope="module")
