@@ -1,8 +1,9 @@
-"""prometheus.up: what is only looked at, whether Prometheus has reached all that it scrapes."""
+"""prometheus.up: what is only looked at, whether Prometheus has found and reached all that it scrapes."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from chaos.actions.kubernetes import Looking
@@ -17,7 +18,7 @@ _LIMIT = 5
 
 @action("prometheus.up")
 class Up(Looking):
-    """Whether Prometheus has reached each of its targets the last time that it tried."""
+    """Whether Prometheus has as many targets of each job as declared, and reached each the last time that it tried."""
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         declared = bed.services.prometheus
@@ -28,5 +29,6 @@ class Up(Looking):
             done = reach.ask_pod(pod.node, pod.uid, ["curl", "-s", "-m", str(_LIMIT), url])
             if done.code == 0:
                 targets = json.loads(done.out)["data"]["activeTargets"]
-                return bool(targets) and all(target["health"] == "up" for target in targets)
+                up = Counter(target["labels"]["job"] for target in targets if target["health"] == "up")
+                return len(targets) == up.total() and up == Counter(declared.targets)
         return False

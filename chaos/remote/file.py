@@ -18,9 +18,10 @@ KEPT = "/var/lib/plumbline/undo"
 def paths(pattern: str) -> list[str]:
     """The files that are meant: a path as it is, or one below each folder that a pattern fits, there or not."""
     head, star, tail = pattern.rpartition("*/")
-    below = [f"{folder}/{tail}" for folder in sorted(glob.glob(f"{head}*")) if star]
-    found = [path for path in below if os.path.isdir(path[: -len(tail)] + tail.partition("/")[0])]
-    return [os.path.realpath(path) for path in (found if star else [pattern])]
+    if not star:
+        return [os.path.realpath(pattern)]
+    top = tail.partition("/")[0]
+    return [os.path.realpath(f"{f}/{tail}") for f in sorted(glob.glob(f"{head}*")) if os.path.isdir(f"{f}/{top}")]
 
 
 def kept(copy: str, path: str) -> str:

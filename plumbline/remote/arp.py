@@ -12,6 +12,7 @@ import struct
 import time
 from collections import Counter
 
+from plumbline.remote.sockets import frame_socket
 from plumbline.remote.types import OK, TIMEOUT, Answer, Probe, failure
 
 _ETH_P_ARP = 0x0806
@@ -24,8 +25,7 @@ def probe(probe: Probe) -> Answer:
     window, count = min(float(args.get("window", 0.6)), probe.timeout), int(args.get("count", 2))
     answers: Counter[str] = Counter()
     try:
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
-            sock.bind((args["interface"], _ETH_P_ARP))
+        with frame_socket(args["interface"], _ETH_P_ARP) as sock:
             own = sock.getsockname()[4][:6]
             target = socket.inet_aton(args["address"])
             request = _BROADCAST + own + struct.pack("!HHHBBH", _ETH_P_ARP, 1, 0x0800, 6, 4, 1)

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+from plumbline.remote.sockets import frame_socket
 from plumbline.remote.types import OK, Answer, Probe, failure
 
 _ETH_P_ALL, _ETH_P_IP, _ETH_P_ARP = 0x0003, 0x0800, 0x0806
@@ -31,16 +32,9 @@ Key = tuple[int | None, int, str, str, str, str, int | None, int | None]
 
 def start(probe: Probe) -> socket.socket:
     """The listening socket; from this moment on no frame is missed."""
-    # Of no protocol until it is bound: it would hear every interface in between, where frames have no tag.
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    try:
-        sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16 << 20)
-        sock.bind((probe.args["interface"], _ETH_P_ALL))
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
+    options = ((_SOL_PACKET, _PACKET_AUXDATA, 1), (socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16 << 20))
+    sock = frame_socket(probe.args["interface"], _ETH_P_ALL, *options)
+    sock.setblocking(False)
     return sock
 
 

@@ -27,6 +27,22 @@ def bound(kind: int, args: Json, protocol: int = 0, family: int = socket.AF_INET
     return made
 
 
+def frame_socket(interface: str, protocol: int, *options: tuple[int, int, int]) -> socket.socket:
+    """A socket for whole frames of one interface and Ethernet protocol; `options` (level, name, value) hold from the first.
+
+    Of no protocol until it is bound: it would hear every interface in between, where frames of VLANs have no tag.
+    """
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        for option in options:
+            made.setsockopt(*option)
+        made.bind((interface, protocol))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 class Deadline:
     """Time left, in seconds; TimeoutError where none is."""
 

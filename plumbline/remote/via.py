@@ -17,9 +17,10 @@ import time
 from dataclasses import dataclass, field
 
 from plumbline.remote.checksum import checksum
+from plumbline.remote.sockets import frame_socket
 from plumbline.remote.types import OK, REFUSED, TIMEOUT, UNREACHABLE, Answer, Probe
 
-_ARP, _IP = 0x0806, 0x0800
+_ALL, _ARP, _IP = 0x0003, 0x0806, 0x0800
 _SYN, _ACK, _RST = 2, 16, 4
 _ADMINISTRATIVE = ("ICMP 3/9", "ICMP 3/10", "ICMP 3/13", "ICMP 3/3")
 _ACCEPTED, _RESET, _SILENCE = "accepted", "reset", "silence"
@@ -94,8 +95,7 @@ def probe(probe: Probe) -> Answer:
     args = probe.args
     attempt = _Attempt(socket.inet_aton(args["source"]), socket.inet_aton(args["address"]), int(args["port"]))
     end = time.monotonic() + probe.timeout
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
-        sock.bind((args["interface"], 3))
+    with frame_socket(args["interface"], _ALL) as sock:
         own = sock.getsockname()[4][:6]
         gateway = _find(sock, own, attempt.source, socket.inet_aton(args["gateway"]), end)
         if gateway is None:

@@ -192,6 +192,26 @@ def test_two_changes_of_one_file_come_back_one_after_the_other(
     assert not file.exists()
 
 
+def test_a_file_that_was_removed_below_a_pattern_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(remote, "KEPT", str(tmp_path / "kept"))
+    file = tmp_path / "pods" / "one" / "etc" / "key.pem"
+    file.parent.mkdir(parents=True)
+    (tmp_path / "pods" / "without").mkdir()
+    file.write_text("a key")
+
+    def do(what: str) -> list[str]:
+        remote.main({"do": what, "path": f"{tmp_path}/pods/*/etc/key.pem", "copy": "c1", "present": False})
+        return list(json.loads(capsys.readouterr().out))
+
+    assert do("change") == ["changed"]
+    assert not file.exists()
+    assert do("look") == ["changed"]
+    assert do("back") == ["was"]
+    assert file.read_text() == "a key"
+
+
 CHANGES: list[tuple[str, Any]] = [
     ("networks.persona-3.mtu", 1500),
     ("host.0.sysctls.net.ipv4.ip_forward", 0),
