@@ -18,7 +18,7 @@ _LIMIT = 5
 
 @action("prometheus.up")
 class Up(Looking):
-    """Whether Prometheus has as many targets of each job as declared, and reached each the last time that it tried."""
+    """Whether Prometheus has as many targets of each declared job as it must, and reached all the last time it tried."""
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         declared = bed.services.prometheus
@@ -29,6 +29,7 @@ class Up(Looking):
             done = reach.ask_pod(pod.node, pod.uid, ["curl", "-s", "-m", str(_LIMIT), url])
             if done.code == 0:
                 targets = json.loads(done.out)["data"]["activeTargets"]
-                up = Counter(target["labels"]["job"] for target in targets if target["health"] == "up")
-                return len(targets) == up.total() and up == Counter(declared.targets)
+                jobs = Counter(target["labels"]["job"] for target in targets)
+                up = all(target["health"] == "up" for target in targets)
+                return up and all(jobs[job] == count for job, count in declared.targets.items())
         return False

@@ -174,6 +174,7 @@ class _Progress:
         self._bar.update(self._task, completed=self._done, left=f"about {duration(left)} left")
         sign, colour = ("✓", "green") if row.hit else ("✗", "bold red")
         said = "" if row.hit else f"  {why(row)}"
+        said += f"  (the first time: {row.first_time})" if row.first_time else ""
         rest = f"about {duration(left)} left" if left else ""
         self._console.print(
             f"[dim]{self._done:3}/{self._total}[/] [{colour}]{sign}[/] {row.layer:12} {row.fault}"

@@ -72,6 +72,7 @@ class Row(_Part):
     roots: dict[str, int] = Field({}, description="layer to number of roots")
     beside: tuple[str, ...] = Field((), description="faults that were in together with it, and have their own rows")
     again: bool = Field(False, description="it was put in twice, each time by itself: the bed was seen go in between")
+    first_time: str = Field("", description="why it was put in again by itself: what was wrong with it the first time")
     seconds: Seconds = Seconds()
     digest: str = Field("", description="of the fault, the bed file and the checks; --resume keeps rows that match")
 

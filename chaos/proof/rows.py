@@ -49,7 +49,7 @@ def on_the_bed(plan: Plan, faults: Sequence[Fault]) -> list[Row]:
     begun = time.monotonic()
     rows: list[Row] = []
     try:
-        with session(plan.bed, together.merged(faults)) as injected:
+        with session(plan.bed, together.settling(plan.bed, together.merged(faults))) as injected:
             rows = _judged(
                 plan,
                 faults,

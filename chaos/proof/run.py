@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from chaos.proof.gate import NoGate, look
 from chaos.proof.judge import alarms, applicable, roots_of
 from chaos.proof.model import HEALTHY_RUNS, Healthy, Proof, Row
 from chaos.proof.plan import BEDLESS, Plan
-from chaos.proof.report import rank
+from chaos.proof.report import rank, why
 
 _AGAIN = 20.0
 _ATTEMPTS = 3
@@ -130,12 +131,12 @@ def _group(plan: Plan, state: _State, told: Told, group: tuple[Fault, ...]) -> I
     yield from (row for row in first if row.hit or row.state == "not-undone")
     if any(row.state == "not-undone" for row in first):
         return
-    left = [fault for fault, row in zip(group, first, strict=True) if not row.hit]
+    left = [(fault, why(row)) for fault, row in zip(group, first, strict=True) if not row.hit]
     if left:
         _look_healthy(plan, state, told, ", ".join(fault.fault for fault in group), whole=True)
-    for fault in left:
+    for fault, said in left:
         told.look(f"{fault.fault}, {'by itself' if len(group) > 1 else 'again'}")
-        yield put_in(plan, fault).model_copy(update={"again": len(group) == 1})
+        yield put_in(plan, fault).model_copy(update={"again": len(group) == 1, "first_time": said})
 
 
 def _alone(plan: Plan, fault: Fault) -> Row:
@@ -167,6 +168,9 @@ def _look_once(plan: Plan, state: _State, told: Told, after: str, *, whole: bool
         looked = look(Path(plan.bed.path), suites, plan.folder / "healthy", {}, workers=plan.workers, limit=plan.limit)
     except NoGate as error:
         raise Unhealthy(str(error)) from None
+    if looked.report["verdict"] != "go":  # kept, so that a false alarm can be traced
+        kept = plan.folder / "proof" / f"no-fault-{len(state.healthy) + 1}"
+        shutil.copytree(plan.folder / "healthy", kept, dirs_exist_ok=True)
     run = Healthy(
         after=after,
         verdict=looked.report["verdict"],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
+from chaos.call import Call
 from chaos.fault import Fault, Until
 from chaos.proof.judge import Gate
 from plumbline.bed import Bed
@@ -76,6 +77,15 @@ def merged(faults: Sequence[Fault]) -> Fault:
             "time_to_live": longest + len(others) * _EACH,
         }
     )
+
+
+def settling(bed: Bed, fault: Fault) -> Fault:
+    """The fault, settled when Prometheus has asked all again: what it saw meanwhile it tells for one interval more."""
+    asked, own = Call("prometheus.up"), fault.settle
+    if bed.services.prometheus is None or (own and asked in own.holds):
+        return fault
+    settle = own.model_copy(update={"holds": (*own.holds, asked)}) if own else Until(holds=(asked,))
+    return fault.model_copy(update={"settle": settle})
 
 
 def own(gate: Gate, beside: Sequence[Fault]) -> Gate:

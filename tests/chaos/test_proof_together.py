@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.call import Call
 from chaos.fault import Fault, find
 from chaos.proof import together
 from plumbline.bed import Bed, load
@@ -70,6 +71,19 @@ def test_several_are_one_fault_that_makes_and_undoes_them_all() -> None:
     assert both.inject == (*clock.inject, *hostname.inject)
     assert both.time_to_live == timedelta(seconds=150)
     assert together.merged([clock]) is clock
+
+
+def test_a_bed_is_settled_when_prometheus_has_asked_all_again(bed: Bed) -> None:
+    kubelet = find("kubelet-hangs")
+    settled = together.settling(bed, kubelet)
+    bare = bed.model_copy(update={"services": bed.services.model_copy(update={"prometheus": None})})
+
+    assert settled.settle is not None
+    assert kubelet.settle is not None
+    assert settled.settle.holds == (*kubelet.settle.holds, Call("prometheus.up"))
+    assert settled.settle.limit == kubelet.settle.limit
+    assert together.settling(bed, settled) is settled
+    assert together.settling(bare, kubelet) is kubelet
 
 
 def test_a_finding_is_the_faults_whose_check_it_is_and_so_is_what_follows_from_it() -> None:
