@@ -213,14 +213,17 @@ class NodeOwner(OnNode, Commanded):
 
 @action("step.hidden")
 class StepHidden(OnNode, Commanded):
-    """`step` cannot be run: an empty file lies over it."""
+    """`step` cannot be run: an empty file lies over it. Its undo has all that renews on the node look once more."""
 
     verb: ClassVar[str] = "hidden"
     kind: ClassVar[str] = "step"
     hidden: bool = True
 
     def commands(self, bed: Bed, place: Place) -> Commands:
-        return [["mount", "--bind", "/dev/null", _STEP]] if self.hidden else [["umount", _STEP]]
+        if self.hidden:
+            return [["mount", "--bind", "/dev/null", _STEP]]
+        # Else their last look would have been a mistake until the next one. A timer may be about to start one too.
+        return [["umount", _STEP], ["sh", "-c", 'systemctl start "$@" || true', "start", *_renewers(bed, self.node)]]
 
     def back(self, bed: Bed, place: Place) -> list[Call]:
         return [self.call(place, hidden=not self._usable(place))]
@@ -279,6 +282,15 @@ def _declared(bed: Bed) -> StepCa:
     if bed.step_ca is None:
         raise ActionFailed("the bed declares no authority", place=f"bed {bed.bed}")
     return bed.step_ca
+
+
+def _renewers(bed: Bed, node: str) -> list[str]:
+    """The units of a node that renew what it has."""
+    found = [f"cert-renewer@{c.unit}.service" for c in bed.service_certificates.values() if node in c.on]
+    if bed.ssh_certificates and node in bed.ssh_certificates.on:
+        ssh = bed.ssh_certificates
+        found += [f"{unit}.service" for unit in (ssh.renewer, *(user.renewer for user in ssh.users.values()))]
+    return found
 
 
 def _signer(bed: Bed, place: Place) -> Pair:

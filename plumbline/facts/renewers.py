@@ -102,6 +102,11 @@ class Renewer:
         return span(self._one("timer", "RandomizedDelayUSec"))
 
     @property
+    def accuracy(self) -> dt.timedelta:
+        """By how much more systemd may put the timer off, to wake the machine for several at once; a minute by default."""
+        return span(self._one("timer", "AccuracyUSec"))
+
+    @property
     def triggered(self) -> dt.datetime | None:
         """When the timer looked last, UTC; None where it has not yet."""
         return _moment(self._one("timer", "LastTriggerUSec"))

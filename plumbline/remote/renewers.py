@@ -10,7 +10,7 @@ from plumbline.remote.types import Json
 
 _KEYS = (
     "Id", "LoadState", "ActiveState", "UnitFileState", "Result", "LastTriggerUSec", "TimersCalendar", "TimersMonotonic",
-    "RandomizedDelayUSec", "Persistent", "Environment", "ExecCondition", "ExecStart", "ExecStartPost", "User",
+    "RandomizedDelayUSec", "AccuracyUSec", "Persistent", "Environment", "ExecCondition", "ExecStart", "ExecStartPost", "User",
 )  # fmt: skip
 _KEPT = ("STEPPATH", "CERT_LOCATION", "KEY_LOCATION", "EXPIRES_IN_THRESHOLD")
 
