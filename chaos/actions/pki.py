@@ -23,6 +23,7 @@ from chaos.call import ActionFailed, Call, action
 from plumbline.bed import Bed
 from plumbline.bed.model import StepCa
 from plumbline.bed.types import Duration
+from plumbline.facts.renewers import moment
 
 if TYPE_CHECKING:
     from chaos.reach import Reach
@@ -271,11 +272,9 @@ class RenewerLooked(_Look):
     most: int = 10**9
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        asked = ["systemctl", "show", "--timestamp=unix", "--property=LastTriggerUSec", "--value", self.unit]
-        said = self.places(bed, reach)[0].ask(asked).out.strip()
-        if not said.startswith("@"):
-            return False
-        return self.least <= dt.datetime.now(dt.UTC).timestamp() - float(said[1:]) <= self.most
+        asked = ["env", "TZ=UTC", "systemctl", "show", "--property=LastTriggerUSec", "--value", self.unit]
+        looked = moment(self.places(bed, reach)[0].ask(asked).out.strip())
+        return looked is not None and self.least <= (dt.datetime.now(dt.UTC) - looked).total_seconds() <= self.most
 
 
 def _declared(bed: Bed) -> StepCa:
