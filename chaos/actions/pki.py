@@ -23,6 +23,7 @@ from chaos.call import ActionFailed, Call, action
 from plumbline.bed import Bed
 from plumbline.bed.model import StepCa
 from plumbline.bed.types import Duration
+from plumbline.facts.renewers import moment
 
 if TYPE_CHECKING:
     from chaos.reach import Reach
@@ -213,14 +214,17 @@ class NodeOwner(OnNode, Commanded):
 
 @action("step.hidden")
 class StepHidden(OnNode, Commanded):
-    """`step` cannot be run: an empty file lies over it."""
+    """`step` cannot be run: an empty file lies over it. Its undo has all that renews on the node look once more."""
 
     verb: ClassVar[str] = "hidden"
     kind: ClassVar[str] = "step"
     hidden: bool = True
 
     def commands(self, bed: Bed, place: Place) -> Commands:
-        return [["mount", "--bind", "/dev/null", _STEP]] if self.hidden else [["umount", _STEP]]
+        if self.hidden:
+            return [["mount", "--bind", "/dev/null", _STEP]]
+        # Else their last look would have been a mistake until the next one. A timer may be about to start one too.
+        return [["umount", _STEP], ["sh", "-c", 'systemctl start "$@" || true', "start", *_renewers(bed, self.node)]]
 
     def back(self, bed: Bed, place: Place) -> list[Call]:
         return [self.call(place, hidden=not self._usable(place))]
@@ -268,17 +272,24 @@ class RenewerLooked(_Look):
     most: int = 10**9
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        asked = ["systemctl", "show", "--timestamp=unix", "--property=LastTriggerUSec", "--value", self.unit]
-        said = self.places(bed, reach)[0].ask(asked).out.strip()
-        if not said.startswith("@"):
-            return False
-        return self.least <= dt.datetime.now(dt.UTC).timestamp() - float(said[1:]) <= self.most
+        asked = ["env", "TZ=UTC", "systemctl", "show", "--property=LastTriggerUSec", "--value", self.unit]
+        looked = moment(self.places(bed, reach)[0].ask(asked).out.strip())
+        return looked is not None and self.least <= (dt.datetime.now(dt.UTC) - looked).total_seconds() <= self.most
 
 
 def _declared(bed: Bed) -> StepCa:
     if bed.step_ca is None:
         raise ActionFailed("the bed declares no authority", place=f"bed {bed.bed}")
     return bed.step_ca
+
+
+def _renewers(bed: Bed, node: str) -> list[str]:
+    """The units of a node that renew what it has."""
+    found = [f"cert-renewer@{c.unit}.service" for c in bed.service_certificates.values() if node in c.on]
+    if bed.ssh_certificates and node in bed.ssh_certificates.on:
+        ssh = bed.ssh_certificates
+        found += [f"{unit}.service" for unit in (ssh.renewer, *(user.renewer for user in ssh.users.values()))]
+    return found
 
 
 def _signer(bed: Bed, place: Place) -> Pair:

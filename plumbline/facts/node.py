@@ -199,6 +199,11 @@ class NodeFacts:
         return self.uptime_s - float(self._part("system")["init_s"])
 
     @property
+    def read_at(self) -> float:
+        """When all of this had been read, in seconds of the epoch by its own clock."""
+        return float(self._facts["end"])
+
+    @property
     def clock_offset(self) -> ClockOffset:
         """Its clock against the runner's."""
         clock = self._facts["clock"]

@@ -102,9 +102,14 @@ class Renewer:
         return span(self._one("timer", "RandomizedDelayUSec"))
 
     @property
+    def accuracy(self) -> dt.timedelta:
+        """By how much more systemd may put the timer off, to wake the machine for several at once; a minute by default."""
+        return span(self._one("timer", "AccuracyUSec"))
+
+    @property
     def triggered(self) -> dt.datetime | None:
         """When the timer looked last, UTC; None where it has not yet."""
-        return _moment(self._one("timer", "LastTriggerUSec"))
+        return moment(self._one("timer", "LastTriggerUSec"))
 
     @property
     def condition(self) -> Command:
@@ -151,6 +156,6 @@ def span(text: str) -> dt.timedelta:
     return dt.timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _SPAN.findall(text)))
 
 
-def _moment(text: str) -> dt.datetime | None:
-    """A moment as `systemctl --timestamp=unix` writes it."""
-    return dt.datetime.fromtimestamp(float(text[1:]), dt.UTC) if text.startswith("@") and text != "@0" else None
+def moment(text: str) -> dt.datetime | None:
+    """A moment as systemctl writes it where it is UTC: Sat 2026-11-21 23:37:48 UTC; None where it writes none."""
+    return dt.datetime.strptime(text[4:], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=dt.UTC) if text[4:] else None

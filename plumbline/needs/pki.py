@@ -14,10 +14,10 @@ def authority(bed: Bed) -> Parts:
     if ca is None:
         return
     yield f"step-ca:{ca.node}", [f"node:{ca.node}"]
-    yield f"provisioner:{ca.node}", [f"step-ca:{ca.node}", f"step:{ca.node}", f"root:{ca.node}", f"clock:{ca.node}"]
+    yield f"provisioner:{ca.node}", _asking(bed, ca.node)
     yield f"longest:{ca.node}", [f"provisioner:{ca.node}"]
     asks = next((node for node in ca.on if bed.nodes[node].ssh), ca.node)
-    yield f"anonymous:{ca.node}", [f"step-ca:{ca.node}", f"root:{asks}", f"clock:{asks}"]
+    yield f"anonymous:{ca.node}", [f"authority:{asks}"]
     for node in ca.on:
         for part in ("root", "step", "clock", "tls-placement", "renewer-placement"):
             yield f"{part}:{node}", [f"node:{node}"]
@@ -46,14 +46,20 @@ def certificates(bed: Bed) -> Parts:
                 yield f"{part}:{unit}", [f"node:{node}"]
             for part in ("renewer-path", "renewer-times", "renewer-threshold", "renewer-command", "renewer-looks"):
                 yield f"{part}:{unit}", [f"renewer:{unit}"]
-            beneath = [f"step-ca:{ca.node}", f"step:{node}", f"root:{node}", f"clock:{node}"] if ca else []
+            yield f"renewer-looks:{unit}", [f"renewer-times:{unit}"]
             commanded = [f"renewer-path:{unit}", f"renewer-command:{unit}", f"tls-file:{own}", f"tls-key:{own}"]
-            yield f"renewal-run:{unit}", [*beneath, *commanded, f"tls-order:{own}", f"tls-chain:{own}"]
+            asked = _asking(bed, node) if ca else []
+            yield f"renewal-run:{unit}", [*asked, *commanded, f"tls-order:{own}", f"tls-chain:{own}"]
             yield f"renewal-slack:{own}", [f"renewer-times:{unit}", f"renewer-threshold:{unit}", f"tls-lifetime:{own}"]
             runs = [f"renewer:{unit}", f"renewer-looks:{unit}", f"renewal-run:{unit}", f"renewer-threshold:{unit}"]
             yield f"renewal:{own}", [*runs, f"tls-file:{own}", f"tls-lifetime:{own}"]
             yield f"canary:{own}", [f"renewal:{own}", f"renewer-times:{unit}"]
             yield f"setting:{node}/failed-units", [f"renewal-run:{unit}", f"service:{unit}"]
+
+
+def _asking(bed: Bed, node: str) -> list[str]:
+    """What a node needs to get anything from the authority: its program, and an authority that answers it."""
+    return [f"step:{node}", f"authority:{node}"]
 
 
 def asker(bed: Bed, name: str, node: str) -> str:
@@ -89,8 +95,9 @@ def ssh(bed: Bed) -> Parts:
         ends = [f"oobi:{source}", f"oobi:{target}", f"sshd:{target}", f"clock:{source}", f"clock:{target}"]
         trust = [f"ssh-trust:{target}", f"ssh-known-hosts:{source}", f"ssh-client:{source}/root"]
         yield f"ssh-login:{source}>{target}", [*ends, *trust, *shown, *shows]
-        yield f"ssh-refusal:{source}>{target}", [*ends, f"ssh-known-hosts:{source}", *shown]
-        yield f"ssh-other:{source}>{target}", [f"ssh-login:{source}>{target}"]
+        # who should be refused and is not has no excuse but these; where nobody gets through, the check names the login
+        yield f"ssh-refusal:{source}>{target}", [f"node:{source}"]
+        yield f"ssh-other:{source}>{target}", [f"node:{source}", f"ssh-user-principals:{source}/root"]
 
 
 def _signed(subject: str, node: str, authority: str) -> Parts:
@@ -108,8 +115,9 @@ def _renewer(bed: Bed, node: str, unit: str, subject: str) -> Parts:
     yield f"ssh-renewer:{own}", [f"node:{node}"]
     for part in ("times", "command", "looks"):
         yield f"ssh-renewer-{part}:{own}", [f"ssh-renewer:{own}"]
-    beneath = [f"step-ca:{ca.node}", f"step:{node}", f"root:{node}", f"clock:{node}", f"ssh-renewer-command:{own}"]
-    yield f"ssh-renewal-run:{own}", [*beneath, *(subject.format(part) for part in ("file", "signed", "key"))]
+    yield f"ssh-renewer-looks:{own}", [f"ssh-renewer-times:{own}"]
+    parts = [subject.format(part) for part in ("file", "signed", "key")]
+    yield f"ssh-renewal-run:{own}", [*_asking(bed, node), f"ssh-renewer-command:{own}", *parts]
     yield subject.format("validity"), [subject.format("renewal")]  # what has expired was not renewed
     runs = [f"ssh-renewer:{own}", f"ssh-renewer-looks:{own}", f"ssh-renewal-run:{own}"]
     yield subject.format("renewal"), [*runs, *(subject.format(part) for part in ("file", "lifetime"))]

@@ -10,7 +10,7 @@ from plumbline.remote.types import Json
 
 _KEYS = (
     "Id", "LoadState", "ActiveState", "UnitFileState", "Result", "LastTriggerUSec", "TimersCalendar", "TimersMonotonic",
-    "RandomizedDelayUSec", "Persistent", "Environment", "ExecCondition", "ExecStart", "ExecStartPost", "User",
+    "RandomizedDelayUSec", "AccuracyUSec", "Persistent", "Environment", "ExecCondition", "ExecStart", "ExecStartPost", "User",
 )  # fmt: skip
 _KEPT = ("STEPPATH", "CERT_LOCATION", "KEY_LOCATION", "EXPIRES_IN_THRESHOLD")
 
@@ -30,9 +30,8 @@ def describe(units: list[str]) -> dict[str, Json]:
     if not units:
         return {}
     names = [f"{unit}.{kind}" for unit in units for kind in ("timer", "service")]
-    output = run(
-        "systemctl", "show", "--no-pager", "--timestamp=unix", *(f"--property={key}" for key in _KEYS), "--", *names
-    )
+    # not --timestamp=unix: systemd 252 writes the moment at which a timer triggered last in its usual way all the same
+    output = run("env", "TZ=UTC", "systemctl", "show", "--no-pager", *(f"--property={k}" for k in _KEYS), "--", *names)
     blocks = [_block(text) for text in output.strip().split("\n\n")]
     pairs = dict(zip(names, blocks, strict=True))
     return {unit: {kind: pairs[f"{unit}.{kind}"] for kind in ("timer", "service")} for unit in units}

@@ -57,10 +57,11 @@ def test_a_certificate_is_good_for_its_own_user_alone(login: Login, facts: Facts
 
 
 def _refused(answer: Answer, login: Login) -> None:
-    """Refused by the server; Unknown where it did not come to that."""
+    """Refused by the server; Unknown, caused by what hinders every login, where it did not come to that."""
+    cause = f"ssh-login:{login.source}>{login.target}"
     if not answer.ok and answer.outcome != "refused":
-        raise Unknown(f"the login was neither made nor refused: {answer}", cause=f"sshd:{login.target}")
+        raise Unknown(f"the login was neither made nor refused: {answer}", cause=cause)
     if answer.outcome == "refused" and not answer.host_certificate:
-        raise Unknown(f"the client refused the host: {answer}", cause=f"ssh-known-hosts:{login.source}")
+        raise Unknown(f"the client refused the host: {answer}", cause=cause)
 
     assert not answer.ok, found("the login was made", expected="refused")

@@ -90,9 +90,10 @@ def test_the_timer_has_looked(
     renewing: Renewing, renewer: RenewerOf, lateness: timedelta, up_for: Callable[[str], timedelta]
 ) -> None:
     """The timer's last look is no longer ago than its period and delay; none yet only where the node has just booted."""
-    last, declared = renewer(renewing).triggered, renewing.spec.renewal
+    timer, declared = renewer(renewing), renewing.spec.renewal
+    last, late = timer.triggered, timer.accuracy + lateness
     ago = datetime.now(UTC) - last if last else up_for(renewing.node)
-    most = (declared.gap if last else declared.after_boot + declared.jitter) + lateness
+    most = (declared.gap if last else declared.after_boot + declared.jitter) + late
 
     assert ago <= most, found(
         f"{ago.total_seconds():.0f} s ago" if last else "never", expected=f"{most.total_seconds():.0f} s ago at most"

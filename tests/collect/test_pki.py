@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -128,8 +128,8 @@ def _keygen(*arguments: str) -> None:
 
 TIMER = {
     "LoadState": ["loaded"], "ActiveState": ["active"], "UnitFileState": ["enabled"], "Persistent": ["yes"],
-    "TimersCalendar": ["{ OnCalendar=*-*-* *:01/5:00 ; next_elapse=@1763 }"], "RandomizedDelayUSec": ["1min"],
-    "LastTriggerUSec": ["@1763755200"], "Unit": ["cert-renewer@s.service"],
+    "TimersCalendar": ["{ OnCalendar=*-*-* *:01/5:00 ; next_elapse=Fri 2025-11-21 20:01:00 UTC }"], "RandomizedDelayUSec": ["1min"],
+    "LastTriggerUSec": ["Fri 2025-11-21 20:00:00 UTC"], "Unit": ["cert-renewer@s.service"],
 }  # fmt: skip
 SERVICE = {
     "LoadState": ["loaded"], "Result": ["exec-condition"], "User": ["root"],
@@ -150,7 +150,7 @@ def test_a_timer_is_read() -> None:
 
     assert (renewer.loaded, renewer.active, renewer.enabled, renewer.persistent) == (True, True, True, True)
     assert (renewer.every, renewer.jitter) == (timedelta(minutes=5), timedelta(minutes=1))
-    assert renewer.triggered is not None
+    assert renewer.triggered == datetime(2025, 11, 21, 20, tzinfo=UTC)
     assert renewer.environment["CERT_LOCATION"] == "/s.crt"
     assert renewer.condition == Command("/usr/bin/step certificate needs-renewal ${CERT_LOCATION}", "exited", 1)
     assert renewer.command.status == -1
