@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lab import machine
@@ -25,14 +27,14 @@ class _NotYet(Exception):
 
 def settled(bed: Bed, consul: Consul, kept: Kept, deadline: float) -> None:
     """Policies, tokens, members, services; LabError says what is missing at `deadline` (monotonic)."""
-    api = _Api(bed, consul, kept)
-    _until(deadline, api.bootstrap)
+    api, asked = _Api(bed, consul, kept), consul.servers[0]
+    _until(deadline, asked, api.bootstrap)
     for name, rules in acl.policies(consul).items():
-        _until(deadline, lambda name=name, rules=rules: api.policy(name, rules))
+        _until(deadline, asked, partial(api.policy, name, rules))
     for token in acl.tokens(consul):
-        _until(deadline, lambda token=token: api.token(token))
+        _until(deadline, asked, partial(api.token, token))
     _begin(bed, consul, api, min(deadline, time.monotonic() + _PATIENCE))
-    _until(deadline, api.well)
+    _until(deadline, asked, api.well)
 
 
 def _begin(bed: Bed, consul: Consul, api: _Api, deadline: float) -> None:
@@ -45,14 +47,14 @@ def _begin(bed: Bed, consul: Consul, api: _Api, deadline: float) -> None:
         time.sleep(_AGAIN)
 
 
-def _until(deadline: float, step: Any) -> None:
+def _until(deadline: float, asked: str, step: Callable[[], None]) -> None:
     while True:
         try:
             step()
             return
         except _NotYet as why:
             if time.monotonic() > deadline:
-                raise LabError(f"Consul is not well: {why}", remedy="python -m lab logs bettley") from None
+                raise LabError(f"Consul is not well: {why}", remedy=f"python -m lab logs {asked} consul") from None
         time.sleep(_AGAIN)
 
 
