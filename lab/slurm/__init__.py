@@ -148,7 +148,7 @@ def modules(slurm: Slurm) -> dict[str, str]:
 
 
 def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
-    """What accounting must know before controllers can start: the cluster; then who may submit jobs, and how large."""
+    """Who may submit jobs, and how large, as soon as the controller has made its cluster known to accounting."""
     assert slurm.accounting is not None
 
     def sacctmgr(*arguments: str) -> tuple[int, str]:
@@ -158,18 +158,20 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
     def shown(*what: str) -> list[str]:
         return sacctmgr("--noheader", "--parsable2", "show", *what)[1].split("\n")
 
-    _await(lambda: "" if sacctmgr("--noheader", "show", "cluster")[0] == 0 else "slurmdbd does not answer", deadline)
-    wanted: list[tuple[list[str], str, list[str]]] = [
-        (["cluster", "format=cluster"], slurm.cluster, ["add", "cluster", slurm.cluster])
-    ]
-    if slurm.jobs and slurm.jobs.account:
-        user, account = slurm.jobs.user, slurm.jobs.account
-        of_cluster = f"cluster={slurm.cluster}"
-        limit = [f"MaxTRESPerJob=cpu={slurm.jobs.most_cpus}"] if slurm.jobs.most_cpus else []
-        wanted += [
-            (["account", "format=account"], account, ["add", "account", account, of_cluster, *limit]),
-            (["user", "format=user"], user, ["add", "user", user, f"account={account}", of_cluster]),
-        ]
+    def in_touch() -> str:
+        """Empty when the controller has told accounting of its cluster: what is added before that it never hears of."""
+        known = dict(line.partition("|")[::2] for line in shown("cluster", "format=cluster,controlhost"))
+        return "" if known.get(slurm.cluster) else f"accounting does not know where the controller of {slurm.cluster} is"
+
+    _await(in_touch, deadline)
+    if not (slurm.jobs and slurm.jobs.account):
+        return
+    user, account, of_cluster = slurm.jobs.user, slurm.jobs.account, f"cluster={slurm.cluster}"
+    limit = [f"MaxTRESPerJob=cpu={slurm.jobs.most_cpus}"] if slurm.jobs.most_cpus else []
+    wanted = (
+        (["account", "format=account"], account, ["add", "account", account, of_cluster, *limit]),
+        (["user", "format=user"], user, ["add", "user", user, f"account={account}", of_cluster]),
+    )
     for show, name, add in wanted:
         if name not in shown(*show):
             code, said = sacctmgr(*add)
