@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from chaos.call import Call
 from chaos.fault import Fault, Until
@@ -22,40 +23,53 @@ _EACH = timedelta(seconds=30)
 """How much longer a fault may have to be in for each further one that is put in beside it."""
 
 
+_NAMES = ("certificate", "authority", "secret", "workload", "unit", "path", "link", "name", "key")
+"""Arguments of actions that name one thing."""
+
+
 @dataclass(frozen=True)
 class Extent:
-    """How far a fault goes: the checks that it may turn red, the subjects that it hits, and what those stand on."""
+    """How far a fault goes: checks that it may turn red, subjects that it hits, what those stand on, what it changes."""
 
+    layer: str
     checks: frozenset[str]
     hit: frozenset[str]
     beneath: frozenset[str]
+    changed: frozenset[str]
 
     @classmethod
     def of(cls, bed: Bed, fault: Fault) -> Extent:
         """Its subjects are those that it names, and of the bed's those that its patterns mean."""
         meant = {subject for subject in graph(bed) if any(fnmatchcase(subject, p) for p in fault.subject)}
         hit = frozenset({*fault.subject, *meant})
-        return cls(_may_be_red(fault), hit, frozenset(under for subject in hit for under in needs(bed, subject)))
+        beneath = frozenset(under for subject in hit for under in needs(bed, subject))
+        return cls(fault.layer, _may_be_red(fault), hit, beneath, frozenset(chain(*map(_changes, fault.inject))))
 
     def apart(self, other: Extent) -> bool:
-        """Whether no check that one of them may turn red tells of the other."""
-        if self.checks & other.checks or self.hit & other.hit:
+        """Whether no check that one of them may turn red tells of the other, and neither changes what the other does."""
+        if self.checks & other.checks or self.hit & other.hit or self.changed & other.changed:
             return False
         return not (self.hit & other.beneath or other.hit & self.beneath)
 
 
 def groups(bed: Bed, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ...]]:
-    """The faults in their order, each with up to `most` - 1 later ones that are apart from it and from each other."""
+    """The faults in their order, each with up to `most` - 1 later ones that are apart from it and from each other.
+
+    Those of layers that a group does not have yet come first: the less two faults have to do with each other, the better.
+    """
     extents = {fault.fault: Extent.of(bed, fault) for fault in faults}
     waiting, found = list(faults), []
     while waiting:
         group = [waiting.pop(0)]
-        for fault in tuple(waiting):
-            if len(group) == most:
-                break
-            if all(extents[fault.fault].apart(extents[member.fault]) for member in group):
-                group.append(fault)
-                waiting.remove(fault)
+        for new in (True, False):
+            for fault in tuple(waiting):
+                others = [extents[member.fault] for member in group]
+                known = fault.layer in {other.layer for other in others}
+                if len(group) == most or (new and known):
+                    continue
+                if all(extents[fault.fault].apart(other) for other in others):
+                    group.append(fault)
+                    waiting.remove(fault)
         found.append(tuple(group))
     return found
 
@@ -98,6 +112,15 @@ def own(gate: Gate, beside: Sequence[Fault]) -> Gate:
     about |= {(follow["check"], follow["subject"]) for f in findings for follow in f["follows"]}
     checks = [check for check in gate["checks"] if (check["id"], check["subject"]) in about]
     return {**gate, "findings": findings, "checks": checks}
+
+
+def _changes(call: Call) -> set[str]:
+    """What a call changes, as far as its arguments name it; a call that names no single thing changes its node's whole."""
+    told = call.arguments
+    where = told.get("node") or told.get("namespace") or ""
+    units = [*told.get("restart", ()), *told.get("reload", ())]
+    named = [*(told[name] for name in _NAMES if told.get(name)), *units]
+    return {f"{where}/{name}" for name in named} or {f"{call.action} {where}"}
 
 
 def _may_be_red(fault: Fault) -> frozenset[str]:

@@ -25,7 +25,7 @@ def fault(name: str = "one", **changes: object) -> Fault:
     """A fault of a VLAN's port."""
     said: dict[str, object] = {
         "fault": name, "stands_for": "seed 000, chapter 13", "summary": "something broken", "layer": "network",
-        "subject": "port:ucs-2/browsers", "inject": [{"node.sysctl": {"node": "ucs-2", "key": "a", "value": "1"}}],
+        "subject": "port:ucs-2/browsers", "inject": [{"node.sysctl": {"node": "ucs-2", "key": name, "value": "1"}}],
         "red": ["network.vlan-crosses"],
     }  # fmt: skip
     return Fault.model_validate({**said, **changes})
@@ -62,6 +62,20 @@ def test_every_fault_is_in_one_group_in_its_order(bed: Bed) -> None:
     faults = [fault(str(number)) for number in range(3)]
 
     assert together.groups(bed, faults, 4) == [(each,) for each in faults]
+
+
+def test_two_that_change_the_same_thing_are_not_in_together(bed: Bed) -> None:
+    edited, stopped, other = find("firewall-without-h2"), find("firewall-stopped"), find("no-room-on-var")
+
+    assert not apart(bed, edited, stopped), "the one's file is read by the unit that the other stops"
+    assert apart(bed, edited, other)
+
+
+def test_faults_of_other_layers_come_first_into_a_group(bed: Bed) -> None:
+    faults = [find(name) for name in ("hostname-of-another", "swap-at-boot", "snmp-silent", "store-not-ready")]
+    first, *_ = together.groups(bed, faults, 3)
+
+    assert [member.layer for member in first] == ["host", "inspection", "kubernetes"]
 
 
 def test_several_are_one_fault_that_makes_and_undoes_them_all() -> None:
