@@ -111,6 +111,16 @@ class Renewer:
         """When the timer looked last, UTC; None where it has not yet."""
         return moment(self._one("timer", "LastTriggerUSec"))
 
+    def silent_for(self, up_for: dt.timedelta) -> dt.timedelta:
+        """How long ago it looked last; where it has not yet, for how long it could have, on a node that is up for so long.
+
+        A timer that is not persistent forgets its last look when it is started again.
+        """
+        now, started = dt.datetime.now(dt.UTC), moment(self._one("timer", "ActiveEnterTimestamp"))
+        if self.triggered:
+            return now - self.triggered
+        return min(up_for, now - started) if started else up_for
+
     @property
     def condition(self) -> Command:
         """What says whether a renewal is due."""

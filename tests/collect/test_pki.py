@@ -126,6 +126,11 @@ def _keygen(*arguments: str) -> None:
     subprocess.run(["ssh-keygen", "-q", *arguments], check=True, timeout=20)
 
 
+def ago(seconds: int) -> str:
+    """A moment as systemctl writes it."""
+    return f"{datetime.now(UTC) - timedelta(seconds=seconds):%a %Y-%m-%d %H:%M:%S UTC}"
+
+
 TIMER = {
     "LoadState": ["loaded"], "ActiveState": ["active"], "UnitFileState": ["enabled"], "Persistent": ["yes"],
     "TimersCalendar": ["{ OnCalendar=*-*-* *:01/5:00 ; next_elapse=Fri 2025-11-21 20:01:00 UTC }"], "RandomizedDelayUSec": ["1min"],
@@ -154,6 +159,23 @@ def test_a_timer_is_read() -> None:
     assert renewer.environment["CERT_LOCATION"] == "/s.crt"
     assert renewer.condition == Command("/usr/bin/step certificate needs-renewal ${CERT_LOCATION}", "exited", 1)
     assert renewer.command.status == -1
+
+
+@pytest.mark.parametrize(
+    ("timer", "seconds"),
+    [
+        ({"LastTriggerUSec": [ago(50)], "ActiveEnterTimestamp": [ago(70)]}, 50),
+        ({"LastTriggerUSec": [""], "ActiveEnterTimestamp": [ago(70)]}, 70),
+        ({"LastTriggerUSec": ["n/a"], "ActiveEnterTimestamp": [ago(9000)]}, 600),
+        ({"LastTriggerUSec": [""]}, 600),
+    ],
+)
+def test_a_timer_is_silent_since_its_last_look_or_since_it_could_look(
+    timer: dict[str, list[str]], seconds: int
+) -> None:
+    silent = Renewer("s", {"timer": timer, "service": {}}).silent_for(timedelta(seconds=600))
+
+    assert seconds <= silent.total_seconds() < seconds + 30
 
 
 @pytest.mark.parametrize(
