@@ -32,7 +32,8 @@ def consul(bed: Bed) -> Parts:
             yield f"consul-begins:{id}", [f"node:{node}"]
             yield f"consul-honest:{id}", [f"consul-service:{id}"]
             yield f"consul-name:{name}", [f"consul-passing:{id}"]
-        yield f"consul-name:{name}", [f"consul-dns:{node}" for node in declared.nodes]
+        # a member that nobody declared may tell of instances too
+        yield f"consul-name:{name}", ["consul:members", *(f"consul-dns:{node}" for node in declared.nodes)]
 
 
 def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
