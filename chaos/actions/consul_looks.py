@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -90,6 +90,29 @@ class Servers(_Look):
         return bool(found["Healthy"]) is self.healthy
 
 
+@action("consul.serves")
+class Serves(_Look):
+    """Whether the agent of a node does all of its work, whatever the others do: it knows who asks, and its checks pass."""
+
+    node: Node
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        if not Member(node=self.node, state=("alive",)).holds(bed, reach):
+            return False
+        checks = done(ask(bed, reach, "GET", f"/v1/health/node/{self.node}"))
+        if not all(map(_passing, checks)):
+            return False
+        declared = declared_in(bed)
+        if not {id for id, node, _ in declared.instances() if node == self.node} <= {c["ServiceID"] for c in checks}:
+            return False
+        return _answering(bed, reach, self.node) and (self.node not in declared.servers or self._votes(bed, reach))
+
+    def _votes(self, bed: Bed, reach: Reach) -> bool:
+        _, found = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
+        own = [server for server in found["Servers"] if server["Name"] == self.node]
+        return any(server["Voter"] and server["Healthy"] for server in own)
+
+
 @action("consul.well")
 class Well(_Look):
     """All of it is well: every node alive, every server a voter that is healthy, every check passing, a leader that stays."""
@@ -105,26 +128,28 @@ class Well(_Look):
             return False
         checks = done(ask(bed, reach, "GET", "/v1/health/state/any"))
         there = {check["ServiceID"] for check in checks if check["Status"] == "passing"}
-        passing = all(check["Status"] == "passing" for check in checks)
-        return passing and {id for id, _, _ in declared.instances()} <= there and self._answering(bed, reach)
-
-    def _answering(self, bed: Bed, reach: Reach) -> bool:
-        """Whether every agent knows the gate and refuses nobody's question, and the leader is not a new one over and over.
-
-        A client remembers what a token may do for half a minute.
-        """
-        gate = reach.access.credentials.get("consul", "")
-        if not all(Knows(node=node).holds(bed, reach) for node in declared_in(bed).servers):
+        if not {id for id, _, _ in declared.instances()} <= there or not all(map(_passing, checks)):
             return False
-        for node in declared_in(bed).nodes:
-            for token, wanted in ((gate, 200), ("", 403)):
-                if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:
-                    return False
-            # a connection to a server that was started again is found broken by the first who uses it
-            if ask_at(bed, reach, node, "GET", "/v1/catalog/nodes", None)[0] != 200:
-                return False
-            # an agent that has just begun makes its checks anew, and the catalog may not have been told yet
-            own = done(ask_at(bed, reach, node, "GET", "/v1/agent/checks", None))
-            if any(check["Status"] != "passing" for check in own.values()):
-                return False
-        return Elections(many=False).holds(bed, reach)
+        return all(_answering(bed, reach, node) for node in declared.nodes) and Elections(many=False).holds(bed, reach)
+
+
+def _answering(bed: Bed, reach: Reach, node: str) -> bool:
+    """Whether an agent knows the gate and lets nobody in, knows of a leader if it is a server, and finds its services well.
+
+    A client remembers what a token may do for half a minute.
+    """
+    if node in declared_in(bed).servers and not Knows(node=node).holds(bed, reach):
+        return False
+    gate = reach.access.credentials.get("consul", "")
+    for token, wanted in ((gate, 200), ("", 403)):
+        if ask_at(bed, reach, node, "GET", "/v1/agent/self", None, token=token)[0] != wanted:
+            return False
+    # a connection to a server that was started again is found broken by the first who uses it
+    if ask_at(bed, reach, node, "GET", "/v1/catalog/nodes", None)[0] != 200:
+        return False
+    # an agent that has just begun makes its checks anew, and the catalog may not have been told yet
+    return all(map(_passing, done(ask_at(bed, reach, node, "GET", "/v1/agent/checks", None)).values()))
+
+
+def _passing(check: dict[str, Any]) -> bool:
+    return bool(check["Status"] == "passing")

@@ -83,6 +83,7 @@ def back(copy: str, path: str) -> None:
         os.unlink(f"{copy}.absent")
     elif os.path.exists(copy):
         part = f"{path}.plumbline"
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT, 0o600))  # what is secret is so from its first byte on
         shutil.copy2(copy, part)
         state = os.stat(copy)
         os.chown(part, state.st_uid, state.st_gid)

@@ -13,7 +13,7 @@ from plumbline.facts.facts import Facts
 from plumbline.outcome import Unknown
 
 Object = dict[str, Any]
-GATE = "consul-token:gate"
+GATE = "consul-gate:token"
 _DENIED = (401, 403)
 _ALONE = "primary-dc-down"
 """Whom an agent takes everybody for who asks while it can ask no server."""

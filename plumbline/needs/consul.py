@@ -6,7 +6,7 @@ from plumbline.bed import Bed
 from plumbline.bed.consul import Consul
 from plumbline.needs.parts import Parts
 
-ON_DISK = ("token", "keyring", "rejoin")
+ON_DISK = ("token-kept", "keyring", "rejoin")
 """What must be right on a node before its agent can begin."""
 SETTINGS = (
     "version", "datacenter", "role", "expect", "default-policy", "rpc-tls", "https-tls", "auto-encrypt", "gossip",
@@ -32,7 +32,8 @@ def consul(bed: Bed) -> Parts:
             yield f"consul-begins:{id}", [f"node:{node}"]
             yield f"consul-honest:{id}", [f"consul-service:{id}"]
             yield f"consul-name:{name}", [f"consul-passing:{id}"]
-        yield f"consul-name:{name}", [f"consul-dns:{node}" for node in declared.nodes]
+        # a member that nobody declared may tell of instances too
+        yield f"consul-name:{name}", ["consul:members", *(f"consul-dns:{node}" for node in declared.nodes)]
 
 
 def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
@@ -86,10 +87,12 @@ def _cluster(declared: Consul) -> Parts:
     members = [f"consul-member:{node}" for node in servers]
     yield "consul:tolerance", ["consul:leader", "consul:peers", *members, *(f"consul-follows:{n}" for n in servers)]
     yield "consul:members", ["consul:leader"]
-    yield "consul:key", ["consul:leader", *(f"consul-follows:{n}" for n in servers), "consul-token:gate"]
-    yield "consul-token:gate", ["consul:leader", *(f"consul-api:{node}" for node in servers)]
-    yield "consul-rights:gate", ["consul-token:gate"]
-    yield "consul:key-elsewhere", ["consul:key", "consul-rights:gate"]
-    yield "consul:anonymous", ["consul-token:gate"]
+    yield "consul:key", ["consul:leader", *(f"consul-follows:{n}" for n in servers), "consul-gate:token"]
+    yield "consul-gate:token", ["consul:leader", *(f"consul-api:{node}" for node in servers)]
+    # a server that knows of no ACLs can tell of none, and asks nobody for a right while it leads
+    yield "consul-gate:token", [f"consul-setting:{node}/default-policy" for node in servers]
+    yield "consul-gate:rights", ["consul-gate:token"]
+    yield "consul:key-elsewhere", ["consul:key", "consul-gate:rights"]
+    yield "consul:anonymous", ["consul-gate:token"]
     for name in declared.policies:
-        yield f"consul-policy:{name}", ["consul-token:gate"]
+        yield f"consul-policy:{name}", ["consul-gate:token"]

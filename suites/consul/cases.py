@@ -76,10 +76,10 @@ def whole(part: str, where: str = "") -> Cases:
 
 
 def gate(part: str) -> Cases:
-    """The gate itself, as somebody with a token: what the bed declares; subject consul-PART:gate."""
+    """The gate itself, as somebody with a token: what the bed declares; subject consul-gate:PART."""
 
     def cases(bed: Bed) -> list[Case]:
-        return [case(bed, f"consul-{part}:gate", bed.consul, id="gate", where="access")] if bed.consul else []
+        return [case(bed, f"consul-gate:{part}", bed.consul, id="gate", where="access")] if bed.consul else []
 
     return cases
 

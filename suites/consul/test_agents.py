@@ -85,7 +85,7 @@ def test_the_agent_answers_on_its_node(node: str, consul: Consul) -> None:
     consequence="after its next start the agent may not join: AutoEncrypt.Sign is denied to whoever shows no token",
     source="seed 001, F15 and fact 125 (L7242-7262)",
 )
-@for_each("node", on("token"))
+@for_each("node", on("token-kept"))
 def test_the_agents_token_outlives_a_restart(node: str, consul: Consul) -> None:
     """The agent finds its own token again: in its configuration, or where it persists tokens."""
     kept = consul.agent(node).keeps_token

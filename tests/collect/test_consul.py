@@ -174,7 +174,7 @@ def test_without_a_token_nothing_is_asked(bed: Bed, tmp_path: Path) -> None:
     assert "no token" in said.refusal
     with pytest.raises(Unknown) as unknown:
         said.server("one")
-    assert unknown.value.cause == "consul-token:gate"
+    assert unknown.value.cause == "consul-gate:token"
 
 
 def test_a_token_that_is_no_more_is_told(bed: Bed, tmp_path: Path, server: Server) -> None:
@@ -191,7 +191,7 @@ def test_a_right_that_is_missing_leaves_only_its_part_open(bed: Bed, tmp_path: P
 
     with pytest.raises(Unknown, match="operator:read") as unknown:
         _ = said.tolerance
-    assert unknown.value.cause == "consul-token:gate"
+    assert unknown.value.cause == "consul-gate:token"
     assert said.instance("web-two", "web")
 
 
