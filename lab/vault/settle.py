@@ -220,6 +220,6 @@ def _well(
 def _until(admin: Admin, found: Callable[[], Found | None], otherwise: str) -> Found:
     while not (value := found()):
         if time.monotonic() > admin.deadline:
-            raise LabError(otherwise, remedy=f"python -m lab logs {admin.vault.on[0]} -u {admin.vault.unit}")
+            raise LabError(otherwise, remedy=f"python -m lab logs {admin.vault.on[0]} {admin.vault.unit}")
         time.sleep(_POLL)
     return value

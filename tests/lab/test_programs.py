@@ -2,12 +2,14 @@
 
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lab import programs
 from lab.errors import LabError
 from lab.programs import PROGRAMS, Program, _is_version, _key, _on_path, gobuild
-from lab.programs.table import GoSet, Output
+from lab.programs.table import GoSet, Output, Wheel
 
 
 @pytest.fixture
@@ -64,3 +66,17 @@ def test_names_of_rows_are_unique() -> None:
     names = [program.name for program in PROGRAMS]
 
     assert len(names) == len(set(names))
+
+
+def test_a_script_beside_the_program_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, static = tmp_path / "bin" / "tool", tmp_path / "wheel" / "bin" / "tool"
+    for path, content in ((script, b"#!/usr/bin/python3\n"), (static, b"\x7fELF")):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    wheel = SimpleNamespace(version="1.34.4", files=[script, static])
+    for file in (script, static):
+        monkeypatch.setattr(type(file), "locate", lambda self: self, raising=False)
+    monkeypatch.setattr(programs.metadata, "distribution", lambda name: wheel)
+    row = Program("tool", "v1.34.4", Wheel("tool", "tool"), (Output("tool"),))
+
+    assert programs.available(row) == {"tool": static}
