@@ -110,7 +110,10 @@ def _accounting(declared: Slurm) -> Parts:
     yield "slurm:cluster-in-accounting", [ACCOUNTING, CLUSTER, *_between(declared.controllers[0], (node,))]
     if declared.jobs and declared.jobs.account:
         for told in (f"slurm-association:{declared.jobs.user}", f"slurm-limit:{declared.jobs.account}"):
-            yield told, [ACCOUNTING, "slurm:cluster-in-accounting"]  # of changes a controller hears while it is in touch
+            yield (
+                told,
+                [ACCOUNTING, "slurm:cluster-in-accounting"],
+            )  # of changes a controller hears while it is in touch
 
 
 def _jobs(declared: Slurm) -> Parts:
