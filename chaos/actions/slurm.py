@@ -259,6 +259,12 @@ class Config(_File):
     def again(self, place: Place) -> Call:
         return Call("slurm.config", _given({"nodes": [place.node], "undo": self.copy_name}))
 
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        """A node that Slurm itself drains for what its line says takes jobs again: by itself it never would."""
+        kind, _, name = (self.of or "").partition("=")
+        drained = NodeState(node=name, drained=True).reverse(bed, reach) if kind == "NodeName" else []
+        return [*super().reverse(bed, reach), *drained]
+
     def _content(self, bed: Bed, place: Place, do: str) -> str | None:
         if do != "change":
             return None

@@ -32,7 +32,8 @@ Object = dict[str, Any]
 def ask(bed: Bed, access: Access, active: bool, patience: float) -> Source:
     """Every node of Slurm at once, then the credentials of each on all others. Only looks, whatever `active` is.
 
-    facts: nodes: by node what `remote.slurm` found, or {outcome, error}; credentials: by "A>B" what became of A's on B.
+    facts: nodes: by node what `remote.slurm` found, or {outcome, error}; credentials: by "A>B" what became of A's on B,
+    and the seconds within which it was made and read.
     A timeout where any node was late, so that it is asked again with more patience; the second time with what there is.
     """
     assert bed.slurm is not None
@@ -47,8 +48,9 @@ def ask(bed: Bed, access: Access, active: bool, patience: float) -> Source:
             if "outcome" not in found
         }
         decoded = _all(bed, access, ssh, decoding, patience * _READ_S)
+    took = time.monotonic() - started
     credentials = {
-        f"{source}>{target}": told
+        f"{source}>{target}": {**told, "within_s": took}
         for target, found in decoded.items()
         for source, told in (found.get("decode") or {}).items()
     }

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from plumbline.bed.model import Slurm
+from plumbline.remote.slurm_jobs import stuck
 
 _STRANGER = "nobody"
 _TOO_LARGE_MB = 1 << 30
@@ -56,7 +57,7 @@ def late(job: Object) -> bool:
     """Whether a job was still under way, without a reason that would be a finding."""
     if job["wanted"] != "end" or not job["id"]:
         return False
-    return not job["tasks"] or any(task["state"] in _UNDER_WAY for task in job["tasks"])
+    return not job["tasks"] or any(t["state"] in _UNDER_WAY and not stuck(t) for t in job["tasks"])
 
 
 def _ending(slurm: Slurm) -> list[Object]:

@@ -27,17 +27,32 @@ class Key:
 
 @dataclass(frozen=True)
 class Credential:
-    """What became, on one node, of a credential that another had made. Times are Unix time, each by its own clock."""
+    """What became, on one node, of a credential that another had made. Times are Unix time, each by its own clock.
+
+    `within_s`: it was made and read within so many seconds, by the runner's clock.
+    """
 
     status: str
     ok: bool
     encoded: int | None
     decoded: int | None
+    within_s: float
 
     @property
     def wrong_time(self) -> bool:
         """Whether the keys agree and only the clocks do not."""
         return "Rewound" in self.status or "Expired" in self.status
+
+    @property
+    def ahead_s(self) -> float | None:
+        """How far the clock of the one that made it is ahead at least (negative: behind); None where that is not known.
+
+        Between its making and its reading time went by, as much as `within_s` at most: that is no fault of the clocks.
+        """
+        if self.encoded is None or self.decoded is None:
+            return None
+        apart = self.encoded - self.decoded
+        return float(apart) if apart > 0 else min(0.0, apart + self.within_s)
 
 
 @dataclass(frozen=True)
@@ -191,7 +206,7 @@ class SlurmFacts:
         told = self._asked["credentials"].get(f"{source}>{target}")
         if told is None:
             raise Unknown(f"no credential went from {source} to {target}", cause=f"munge:{source}")
-        return Credential(told["status"], told["ok"], told["encoded"], told["decoded"])
+        return Credential(**told)
 
     @cached_property
     def _state(self) -> Object:

@@ -109,8 +109,11 @@ def _accounting(declared: Slurm) -> Parts:
     yield ACCOUNTING, [f"slurm-unit:{node}/slurmdbd", *_between(declared.submit, (node,))]
     yield "slurm:cluster-in-accounting", [ACCOUNTING, CLUSTER, *_between(declared.controllers[0], (node,))]
     if declared.jobs and declared.jobs.account:
-        yield f"slurm-association:{declared.jobs.user}", [ACCOUNTING]
-        yield f"slurm-limit:{declared.jobs.account}", [ACCOUNTING]
+        for told in (f"slurm-association:{declared.jobs.user}", f"slurm-limit:{declared.jobs.account}"):
+            yield (
+                told,
+                [ACCOUNTING, "slurm:cluster-in-accounting"],
+            )  # of changes a controller hears while it is in touch
 
 
 def _jobs(declared: Slurm) -> Parts:

@@ -29,6 +29,8 @@ _STALE_S = 3600
 _RUNS = frozenset({"PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "RESIZING", "SIGNALING"})
 _WAITS = frozenset({"", "None", "Priority", "BeginTime", "Prolog"})
 """Reasons of a job that has not been looked at yet."""
+_TURN = _WAITS | {"Resources", "JobArrayTaskLimit", "Cleaning"}
+"""Reasons that pass by themselves, when other jobs end; with any other a job waits for somebody to change something."""
 
 
 def as_user(name: str) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class _Session:
         return made
 
     def follow(self, found: dict[str, Json], end: float) -> None:
-        """Until every job has ended, or waits for a reason."""
+        """Until every job has ended, or waits for a reason that does not pass."""
         while self.ids:
             listed = self.call(["squeue", "-r", "-h", "-t", "all", "-o", "%A|%F|%T|%r|%N", "-j", ",".join(self.ids)])
             rows = [line.split("|") for line in listed.splitlines()]
@@ -128,7 +130,7 @@ class _Session:
 
     def record(self, found: dict[str, Json], end: float) -> None:
         """Until accounting has all those that ended."""
-        ended = [job for job in found.values() if job["wanted"] == "end" and job["tasks"] and _come_to_it(job)]
+        ended = [job for job in found.values() if job["wanted"] == "end" and job["tasks"] and _ended(job)]
         while ended:
             told = json.loads(self.call(["sacct", "--json", "-j", ",".join(job["id"] for job in ended)]) or "{}")
             for job in ended:
@@ -161,8 +163,17 @@ def _come_to_it(job: Json) -> bool:
     if not job["id"]:
         return True
     if job["wanted"] == "end":
-        return bool(job["tasks"]) and all(task["state"] not in _RUNS for task in job["tasks"])
+        return bool(job["tasks"]) and all(t["state"] not in _RUNS or stuck(t) for t in job["tasks"])
     return bool(job["tasks"]) and all(t["state"] != "PENDING" or t["reason"] not in _WAITS for t in job["tasks"])
+
+
+def _ended(job: Json) -> bool:
+    return all(task["state"] not in _RUNS for task in job["tasks"])
+
+
+def stuck(task: Json) -> bool:
+    """Whether a task waits for what does not come about by itself."""
+    return task["state"] == "PENDING" and task["reason"] not in _TURN
 
 
 def _record(told: Json) -> Json:

@@ -23,8 +23,9 @@ def test_accounting_answers(cluster: str, slurm: SlurmFacts) -> None:
 @check(
     "slurm.in-accounting",
     severity="major",
-    remedy="sacctmgr show cluster; sacctmgr add cluster NAME; journalctl -u slurmctld | grep -i dbd",
-    consequence="what jobs use is kept back by the controller, and lost when its queue is full",
+    remedy="systemctl restart slurmctld on the controller, which tells accounting where it is only when it starts; "
+    "sacctmgr show cluster; journalctl -u slurmctld | grep -i dbd",
+    consequence="accounting tells the controller of no new user or limit; what jobs use may be kept back, and be lost",
     source="seed 001, fact 116 (L6701-6703)",
 )
 @for_each("cluster", cases.accounting("slurm:cluster-in-accounting"))
