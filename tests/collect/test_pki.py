@@ -162,17 +162,15 @@ def test_a_timer_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timer", "seconds"),
-    [
-        ({"LastTriggerUSec": [ago(50)], "ActiveEnterTimestamp": [ago(70)]}, 50),
-        ({"LastTriggerUSec": [""], "ActiveEnterTimestamp": [ago(70)]}, 70),
-        ({"LastTriggerUSec": ["n/a"], "ActiveEnterTimestamp": [ago(9000)]}, 600),
-        ({"LastTriggerUSec": [""]}, 600),
-    ],
+    ("looked", "active", "seconds"),
+    [(50, 70, 50), (None, 70, 70), (None, 9000, 600), (None, None, 600)],
 )
 def test_a_timer_is_silent_since_its_last_look_or_since_it_could_look(
-    timer: dict[str, list[str]], seconds: int
+    looked: int | None, active: int | None, seconds: int
 ) -> None:
+    timer = {"LastTriggerUSec": ["n/a" if looked is None else ago(looked)]}
+    timer |= {} if active is None else {"ActiveEnterTimestamp": [ago(active)]}
+
     silent = Renewer("s", {"timer": timer, "service": {}}).silent_for(timedelta(seconds=600))
 
     assert seconds <= silent.total_seconds() < seconds + 30
