@@ -81,8 +81,8 @@ def _cluster(declared: Consul) -> Parts:
             yield f"consul-{part}:{node}", [f"consul-api:{node}", f"consul-setting:{node}/https-tls"]
     running = [f"consul-{kind}:{node}" for node in servers for kind in ("unit", "agent")]
     between = [f"consul-rpc:{one}>{other}" for one in servers for other in servers if one != other]
-    yield "consul:leader", [*running, *between]
-    yield "consul:steady", ["consul:leader"]
+    yield "consul:steady", [*running, *between]
+    yield "consul:leader", ["consul:steady", *running, *between]  # while one follows another, there is none for moments
     yield "consul:peers", ["consul:leader", *running]
     members = [f"consul-member:{node}" for node in servers]
     yield "consul:tolerance", ["consul:leader", "consul:peers", *members, *(f"consul-follows:{n}" for n in servers)]
