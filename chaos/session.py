@@ -16,7 +16,7 @@ from types import FrameType
 
 from chaos import lease, ledger
 from chaos.call import ActionFailed, Call, CallError
-from chaos.fault import Fault
+from chaos.fault import Breaks
 from chaos.ledger import Entry
 from chaos.reach import Reach
 from chaos.undo import LIMIT, POLL, Left, StillIn, bring_back, holds, reap, undo, until
@@ -52,7 +52,7 @@ class NotSettled(Exception):
 class Injected:
     """A fault that is in. `environment` lets a gate through that is started while it is."""
 
-    fault: Fault
+    fault: Breaks
     bed: Bed
     id: str
     environment: dict[str, str]
@@ -68,7 +68,7 @@ class _Session:
 
     bed: Bed
     reach: Reach
-    fault: Fault
+    fault: Breaks
     entry: Entry
     watchdog: Watchdog
     undoing: threading.Event
@@ -87,7 +87,7 @@ def allowed(bed: Bed) -> None:
 @contextmanager
 def session(
     bed: Bed,
-    fault: Fault,
+    fault: Breaks,
     ttl: float | None = None,
     *,
     reach: Reach | None = None,
