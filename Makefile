@@ -30,6 +30,10 @@ torture: install  ## kill runners of faults at random moments, and see that all 
 prove: install  ## break the bed in every way it knows, and tell which checks turn red and which never do
 	$(RUN) -m chaos prove --bed $(BED)
 
+PLAN ?= chaos/gamedays/first.yaml
+gameday: install  ## run a plan of experiments in front of a screen, and write reports/gameday.html
+	$(RUN) -m chaos gameday $(PLAN) --bed $(BED)
+
 bench: install  ## measure speed and memory, each with minimum, median and maximum
 	$(RUN) -m lab.bench --bed $(BED)
 
@@ -61,4 +65,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
 
-.PHONY: help gate test up down torture prove bench lint docs lock install
+.PHONY: help gate test up down torture prove gameday bench lint docs lock install

@@ -101,9 +101,9 @@ def written(here: Running, experiment: Mapping[str, Any], journal: Mapping[str, 
 def _failures(journal: Mapping[str, Any]) -> list[str]:
     """Activities that failed, and probes of the steady state that were not within their tolerance."""
     said = [
-        f"{run['activity']['name']}: {' '.join(map(str, run.get('exception', ['it did not end'])[-1:])).strip()}"
+        f"{run['activity']['name']}: {' '.join(map(str, run.get('exception', ['it did not say why'])[-1:])).strip()}"
         for run in (*journal.get("run", ()), *journal.get("rollbacks", ()))
-        if run.get("status") != "succeeded"
+        if run.get("status") == "failed"
     ]
     for when in ("before", "after"):
         state = (journal.get("steady_states") or {}).get(when) or {}
