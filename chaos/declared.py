@@ -37,7 +37,9 @@ class Budgets(Strict):
     """Names of budgets of the bed file; each is a limit in seconds."""
 
     detect: str | None = Field(default=None, description="from the fault until the bed has noticed")
-    mend: str | None = Field(default=None, description="from the fault, or from its undo, until the bed is whole")
+    mend: str | None = Field(
+        default=None, description="from the fault, or mended by undo from there, until the bed is whole"
+    )
     steady: str | None = Field(default=None, description="from there until the gate says go")
     gap: dict[Name, str] = Field(default={}, description="by record, the longest time without a success")
 
@@ -56,6 +58,9 @@ class Declared(Strict):
     records: dict[Name, Record] = Field(min_length=1, description="what clients do meanwhile")
     unaffected: tuple[Name, ...] = Field(default=(), description="records of which no operation may be lost")
     watch: Watched
+    mended_by: Literal["itself", "undo"] = Field(
+        default="itself", description="whether the bed mends it by itself, or the fault has to be taken out"
+    )
     budgets: Budgets = Budgets()
     patience: Duration = Field(
         default=timedelta(seconds=10), description="so long an unaffected record may fail before all is undone"

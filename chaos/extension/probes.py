@@ -49,12 +49,12 @@ def _verdict(here: Running, when: str, suites: str, workers: str) -> str:
 
 def noticed() -> float:
     """Waits until the bed itself has noticed what was injected; seconds. It fails where that never comes."""
-    return _await(checker.NOTICED, "detect", lambda here: checker.times(here.told()).detect)
+    return _await(checker.NOTICED, "detect", lambda here: here.times.detect)
 
 
 def whole() -> float:
     """Waits until all is as it has to be again; seconds since the fault, or since its undo. It fails where never."""
-    return _await(checker.WHOLE, "mend", lambda here: checker.times(here.told()).mend)
+    return _await(checker.WHOLE, "mend", lambda here: here.times.mend)
 
 
 def _await(what: str, budget: str, seen: Callable[[Running], float | None]) -> float:

@@ -91,6 +91,11 @@ class Running:
                 if self.over.wait(_LOOK):
                     return
 
+    @property
+    def times(self) -> checker.Times:
+        """How long what took so far."""
+        return checker.times(self.told(), by_undo=self.declared.mended_by == "undo")
+
     def judged(self) -> checker.Judged:
         """What is wrong so far: nothing before anything was recorded."""
         if self.recorder is None:
@@ -98,7 +103,9 @@ class Running:
         limits = self.declared.limits(self.bed)
         if not any(moment.name == checker.STEADY for moment in self.told()):
             limits.pop("steady", None)  # the gate is yet to be asked
-        return checker.judge(operations(self.history), self.told(), self.declared.promises(self.bed), limits)
+        by_undo = self.declared.mended_by == "undo"
+        promises = self.declared.promises(self.bed)
+        return checker.judge(operations(self.history), self.told(), promises, limits, by_undo=by_undo)
 
     def undo(self) -> None:
         """Takes out what is in. StillIn where that fails; the text stays in `still_in`."""

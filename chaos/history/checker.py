@@ -49,7 +49,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds from what began it: the fault, or for `mend` and `steady` its end where it had to be taken out.
+    """Seconds from the fault; `mend` and `steady` from its end where the bed cannot mend it by itself.
 
     None: it never came.
     """
@@ -83,9 +83,11 @@ def judge(
     moments: Sequence[Moment],
     promises: dict[str, Promise],
     budgets: dict[str, float],
+    *,
+    by_undo: bool = False,
 ) -> Judged:
     """Compares what happened with what was promised; `budgets` has seconds by the fields of `Times`."""
-    told, taken = check(history), times(moments)
+    told, taken = check(history), times(moments, by_undo=by_undo)
     wrong: list[str] = []
     for client, promise in promises.items():
         seen = told.get(client)
@@ -171,17 +173,18 @@ def longest_gap(asked: Sequence[Operation]) -> Gap:
     return max(gaps, key=lambda gap: gap.seconds)
 
 
-def times(moments: Sequence[Moment]) -> Times:
-    """From the moments of an experiment how long what took."""
+def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
+    """From the moments of an experiment how long what took; `by_undo`: the fault had to be taken out."""
     injected = _first(moments, INJECT)
     if injected is None:
         return Times()
-    undone = _first(moments, UNDONE, injected) or injected
+    since = _first(moments, UNDONE, injected) if by_undo else injected
     noticed = _first(moments, NOTICED, injected)
     asked = any(moment.name == NOTICED for moment in moments)
-    whole = None if asked and noticed is None else _stays(moments, WHOLE, max(undone, noticed or undone))
-    steady = _first(moments, STEADY, undone)
-    return Times(_between(injected, noticed), _between(undone, whole), _between(undone, steady))
+    if since is None or (asked and noticed is None):
+        return Times(_between(injected, noticed))
+    whole = _stays(moments, WHOLE, max(since, noticed or since))
+    return Times(_between(injected, noticed), _between(since, whole), _between(since, _first(moments, STEADY, since)))
 
 
 def _between(since: float, at: float | None) -> float | None:

@@ -105,15 +105,16 @@ def test_a_client_of_which_nothing_was_recorded_is_no_sound_one() -> None:
     assert judge([], [], {"c": Promise()}, {}).wrong == ("c: nothing was recorded",)
 
 
-def test_times_are_counted_from_the_fault_and_from_its_end() -> None:
+def test_times_are_counted_from_the_fault_or_from_its_end() -> None:
     told = [
         Moment(0, "noticed", False), Moment(0, "whole", True), Moment(10, "inject"), Moment(12, "noticed", True),
         Moment(12, "whole", False), Moment(20, "undone"), Moment(23, "whole", True), Moment(30, "steady", True),
     ]  # fmt: skip
 
-    taken = times(told)
+    by_undo, by_itself = times(told, by_undo=True), times(told)
 
-    assert (taken.detect, taken.mend, taken.steady) == (2, 3, 10)
+    assert (by_undo.detect, by_undo.mend, by_undo.steady) == (2, 3, 10)
+    assert (by_itself.detect, by_itself.mend, by_itself.steady) == (2, 13, 20)
 
 
 def test_a_bed_that_is_whole_only_for_a_moment_is_not_mended() -> None:
