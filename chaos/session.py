@@ -27,6 +27,8 @@ from plumbline.hold import hold
 HOLD_LIMIT = 10.0
 EFFECT_LIMIT = 20.0
 """Seconds within which an injected fault must be seen to be in."""
+UNDONE_SAID = "is undone"
+"""How the line ends by which a session tells that the bed is as it was."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -192,7 +194,7 @@ def _take_out(here: _Session, told: Callable[[str], None]) -> None:
             f"{here.fault.fault} ({here.entry.id}) is still in: {_said(here.left)}\n"
             f"remedy: python -m chaos ledger undo --bed {here.bed.path}"
         )
-    told(f"{here.fault.fault} is undone")
+    told(f"{here.fault.fault} {UNDONE_SAID}")
     settle = here.fault.settle
     if settle and (left := until(here.bed, here.reach, settle.holds, settle.limit.total_seconds())):
         raise NotSettled(f"{here.fault.fault} is undone, and yet: {_said(left)}")

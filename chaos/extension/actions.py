@@ -43,7 +43,7 @@ def inject(steps: Sequence[dict[str, Any]], time_to_live: str = "120s") -> str:
     )
     here.note("injecting")
     try:
-        injected = here.stack.enter_context(session(here.bed, what))
+        injected = here.stack.enter_context(session(here.bed, what, told=here.hear))
     except StillIn as error:
         here.still_in = str(error)
         raise
@@ -60,7 +60,8 @@ def undo() -> None:
     if here.in_bed:
         here.note("undoing")
         here.undo()
-        here.note(checker.UNDONE)
+        if not any(moment.name == checker.UNDONE for moment in here.told()):
+            here.note(checker.UNDONE)  # there was nothing to take out
 
 
 def end(calm: str = "3s") -> dict[str, int]:

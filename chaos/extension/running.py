@@ -19,6 +19,7 @@ from chaos.history import checker
 from chaos.history.model import Moment, line, moments, operations
 from chaos.history.recorder import Recorder
 from chaos.reach import Reach
+from chaos.session import UNDONE_SAID
 from chaos.undo import StillIn
 from plumbline.bed import Bed, load
 
@@ -69,9 +70,14 @@ class Running:
             file.flush()
             os.fsync(file.fileno())
 
+    def hear(self, said: str) -> None:
+        """What the session tells: the bed is as it was as soon as that is seen, and its watchdog ends later."""
+        if said.endswith(UNDONE_SAID):
+            self.note(checker.UNDONE)
+
     def told(self) -> list[Moment]:
         """What has happened so far."""
-        return moments(self.moments)
+        return sorted(moments(self.moments), key=lambda moment: moment.at)
 
     def watch(self) -> None:
         """Looks from now on, until it is over, and writes down when a look gives something else."""
