@@ -38,14 +38,17 @@ class Budgets(Strict):
 
     detect: str | None = Field(default=None, description="from the fault until the bed has noticed")
     mend: str | None = Field(
-        default=None, description="from the fault, or mended by undo from there, until the bed is whole"
+        default=None, description="from the fault, or mended by undo from its begin, until the bed is whole"
     )
     steady: str | None = Field(default=None, description="from there until the gate says go")
     gap: dict[Name, str] = Field(default={}, description="by record, the longest time without a success")
+    recover: dict[Name, str] = Field(default={}, description="by record, from the same moment until it succeeds again")
 
     def named(self) -> list[str]:
         """All of them."""
-        return [name for name in (self.detect, self.mend, self.steady, *self.gap.values()) if name]
+        return [
+            name for name in (self.detect, self.mend, self.steady, *self.gap.values(), *self.recover.values()) if name
+        ]
 
 
 class Declared(Strict):
@@ -68,8 +71,11 @@ class Declared(Strict):
 
     def promises(self, bed: Bed) -> dict[str, Promise]:
         """What is expected of each record."""
-        gaps = {record: bed.budgets[name].total_seconds() for record, name in self.budgets.gap.items()}
-        return {name: Promise(gaps.get(name), name in self.unaffected) for name in self.records}
+        gaps, recover = (
+            {record: bed.budgets[name].total_seconds() for record, name in named.items()}
+            for named in (self.budgets.gap, self.budgets.recover)
+        )
+        return {n: Promise(gaps.get(n), recover.get(n), n in self.unaffected) for n in self.records}
 
     def limits(self, bed: Bed) -> dict[str, float]:
         """Seconds by what they are a limit of."""
@@ -112,9 +118,11 @@ def understood(bed: Bed, extensions: Any) -> tuple[Declared, tuple[str, ...]]:
                 left_out.append(name)
         unaffected = [name for name in written.get("unaffected", ()) if name not in left_out]
         written |= {"records": kept, "unaffected": unaffected}
-        if isinstance(written.get("budgets"), Mapping) and isinstance(written["budgets"].get("gap"), Mapping):
-            gap = {n: b for n, b in written["budgets"]["gap"].items() if n not in left_out}
-            written["budgets"] = {**written["budgets"], "gap": gap}
+        budgets = written.get("budgets")
+        for part in ("gap", "recover") if isinstance(budgets, Mapping) else ():
+            if isinstance(budgets.get(part), Mapping):
+                budgets = {**budgets, part: {n: b for n, b in budgets[part].items() if n not in left_out}}
+                written["budgets"] = budgets
     return Declared.model_validate(chosen(bed, written)), tuple(left_out)
 
 
@@ -186,7 +194,7 @@ def _mistakes(path: Path, tree: Tree, declared: Declared, bed: Bed) -> Iterator[
     if declared.experiment != path.stem:
         spot = tree.find("experiment").spot
         yield Problem(spot, "experiment", f"{path.stem}, as the file is called", declared.experiment)
-    for name in (*declared.unaffected, *declared.budgets.gap):
+    for name in (*declared.unaffected, *declared.budgets.gap, *declared.budgets.recover):
         if name not in declared.records:
             yield Problem(
                 tree.spot, "records", found=f"there is no record {name}", hint=nearest(name, declared.records)

@@ -58,7 +58,7 @@ def undo() -> None:
     """Takes out what is in; what is out already stays out."""
     here = now()
     if here.in_bed:
-        here.note("undoing")
+        here.note(checker.UNDOING)
         here.undo()
         if not any(moment.name == checker.UNDONE for moment in here.told()):
             here.note(checker.UNDONE)  # there was nothing to take out

@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 
 from chaos.history.model import Moment, Operation
 
-INJECT, UNDONE, NOTICED, WHOLE, STEADY = "inject", "undone", "noticed", "whole", "steady"
+INJECT, UNDOING, UNDONE, NOTICED, WHOLE, STEADY = "inject", "undoing", "undone", "noticed", "whole", "steady"
 """Names of the moments that `times` knows."""
 
 
@@ -49,7 +49,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds from the fault; `mend` and `steady` from its end where the bed cannot mend it by itself.
+    """Seconds from the fault; `mend` and `steady` from when it is taken out, where the bed cannot mend it by itself.
 
     None: it never came.
     """
@@ -61,9 +61,13 @@ class Times:
 
 @dataclass(frozen=True)
 class Promise:
-    """What an experiment expects of a client: in seconds the longest gap, and whether it may notice anything at all."""
+    """What an experiment expects of a client: in seconds the longest gap, and until it succeeds again after a fault.
+
+    And whether it may notice anything at all.
+    """
 
     gap: float | None = None
+    recover: float | None = None
     unaffected: bool = False
     stale_reads: bool = False
     """Whether the service may show an older value than the youngest."""
@@ -95,6 +99,11 @@ def judge(
             wrong.append(f"{client}: nothing was recorded")
             continue
         wrong += [f"{client}: {said}" for said in _broken(seen, promise)]
+        if promise.recover is not None:
+            took = recovered([o for o in history if o.client == client], _since(moments, by_undo=by_undo))
+            wrong += (
+                [] if took is not None and took <= promise.recover else [f"{client}: {_late(took, promise.recover)}"]
+            )
     for name, most in budgets.items():
         took = getattr(taken, name)
         if took is None:
@@ -102,6 +111,19 @@ def judge(
         elif took > most:
             wrong.append(f"seconds to {name}: {took:.1f} s, and at most {most:g} s are allowed")
     return Judged(told, taken, tuple(wrong))
+
+
+def recovered(own: Sequence[Operation], since: float | None) -> float | None:
+    """Seconds from then until a client succeeded with something that it began after that; None where it never did."""
+    if since is None:
+        return None
+    ends = [o.ended for o in own if o.begun >= since and o.outcome == "ok" and o.kind != "final"]
+    return min(ends) - since if ends else None
+
+
+def _late(took: float | None, most: float) -> str:
+    said = "it never succeeded again" if took is None else f"{took:.1f} s until it succeeded again"
+    return f"{said}, and at most {most:g} s are allowed"
 
 
 def _broken(seen: Told, promise: Promise) -> list[str]:
@@ -175,16 +197,21 @@ def longest_gap(asked: Sequence[Operation]) -> Gap:
 
 def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
     """From the moments of an experiment how long what took; `by_undo`: the fault had to be taken out."""
-    injected = _first(moments, INJECT)
+    injected, since = _first(moments, INJECT), _since(moments, by_undo=by_undo)
     if injected is None:
         return Times()
-    since = _first(moments, UNDONE, injected) if by_undo else injected
     noticed = _first(moments, NOTICED, injected)
     asked = any(moment.name == NOTICED for moment in moments)
     if since is None or (asked and noticed is None):
         return Times(_between(injected, noticed))
     whole = _stays(moments, WHOLE, max(since, noticed or since))
     return Times(_between(injected, noticed), _between(since, whole), _between(since, _first(moments, STEADY, since)))
+
+
+def _since(moments: Sequence[Moment], *, by_undo: bool) -> float | None:
+    """From when on a bed has to mend: from the fault, or from when it is taken out."""
+    injected = _first(moments, INJECT)
+    return injected if injected is None or not by_undo else _first(moments, UNDOING, injected)
 
 
 def _between(since: float, at: float | None) -> float | None:

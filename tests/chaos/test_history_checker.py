@@ -101,6 +101,22 @@ def test_requests_lost_and_gaps_are_told_of_the_client_that_had_them() -> None:
     assert "1 of 3 operations were lost" in judge(history, [], {"hit": Promise(unaffected=True)}, {}).wrong[0]
 
 
+@pytest.mark.parametrize(("most", "wrong"), [(5.0, 0), (3.0, 1)])
+def test_a_client_that_was_cut_off_must_succeed_again_in_time(most: float, wrong: int) -> None:
+    history = [op(0), op(11, outcome="failed"), op(19.95), op(21, outcome="failed"), op(24)]
+    told = [Moment(10, "inject"), Moment(20, "undoing")]
+
+    judged = judge(history, told, {"c": Promise(recover=most)}, {}, by_undo=True)
+
+    assert [said.startswith("c: 4.1 s until it succeeded again") for said in judged.wrong] == [True] * wrong
+
+
+def test_a_client_that_never_succeeds_again_has_not_recovered() -> None:
+    told = [Moment(10, "inject"), Moment(20, "undoing")]
+
+    assert "never succeeded again" in judge([op(0)], told, {"c": Promise(recover=9.0)}, {}, by_undo=True).wrong[0]
+
+
 def test_a_client_of_which_nothing_was_recorded_is_no_sound_one() -> None:
     assert judge([], [], {"c": Promise()}, {}).wrong == ("c: nothing was recorded",)
 
@@ -108,7 +124,7 @@ def test_a_client_of_which_nothing_was_recorded_is_no_sound_one() -> None:
 def test_times_are_counted_from_the_fault_or_from_its_end() -> None:
     told = [
         Moment(0, "noticed", False), Moment(0, "whole", True), Moment(10, "inject"), Moment(12, "noticed", True),
-        Moment(12, "whole", False), Moment(20, "undone"), Moment(23, "whole", True), Moment(30, "steady", True),
+        Moment(12, "whole", False), Moment(20, "undoing"), Moment(21, "undone"), Moment(23, "whole", True), Moment(30, "steady", True),
     ]  # fmt: skip
 
     by_undo, by_itself = times(told, by_undo=True), times(told)
