@@ -194,13 +194,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     inject.set_defaults(run=_inject)
 
-    run = commands.add_parser("run", parents=[common], help="run experiments of chaos/experiments, one after the other")
-    run.add_argument("experiment", nargs="+", help="its name, or the path of its file")
-    run.add_argument(
+    played = commands.add_parser(
+        "run", parents=[common], help="run experiments of chaos/experiments, one after the other"
+    )
+    played.add_argument("experiment", nargs="+", help="its name, or the path of its file")
+    played.add_argument(
         "--report-dir", type=Path, default=Path("reports/chaos"), metavar="DIR", help="default: %(default)s"
     )
-    run.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    run.set_defaults(run=_run)
+    played.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    played.set_defaults(run=_run)
 
     experiment = commands.add_parser("experiment", parents=[common], help="run a fault and the gate by Chaos Toolkit")
     experiment.add_argument("fault", help="its name, or the path of its file")

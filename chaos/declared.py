@@ -118,12 +118,20 @@ def understood(bed: Bed, extensions: Any) -> tuple[Declared, tuple[str, ...]]:
                 left_out.append(name)
         unaffected = [name for name in written.get("unaffected", ()) if name not in left_out]
         written |= {"records": kept, "unaffected": unaffected}
-        budgets = written.get("budgets")
-        for part in ("gap", "recover") if isinstance(budgets, Mapping) else ():
-            if isinstance(budgets.get(part), Mapping):
-                budgets = {**budgets, part: {n: b for n, b in budgets[part].items() if n not in left_out}}
-                written["budgets"] = budgets
+        written["budgets"] = _without(written.get("budgets", {}), left_out)
     return Declared.model_validate(chosen(bed, written)), tuple(left_out)
+
+
+def _without(budgets: Any, records: list[str]) -> Any:
+    """Budgets without those of records that are left out."""
+    if not isinstance(budgets, Mapping):
+        return budgets
+    return {
+        key: {name: budget for name, budget in value.items() if name not in records}
+        if isinstance(value, Mapping)
+        else value
+        for key, value in budgets.items()
+    }
 
 
 def load(path: Path, bed: Bed) -> Experiment:

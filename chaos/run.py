@@ -66,10 +66,10 @@ def run(bed: Bed, experiment: Experiment, folder: Path) -> tuple[Result | None, 
 
     folder.mkdir(parents=True, exist_ok=True)
     reap(bed)
-    ensure_experiment_is_valid(experiment.toolkit)
     journal: dict[str, Any] | None = None
     with _surroundings(bed, folder), _log(folder / "toolkit.log"):
         try:
+            ensure_experiment_is_valid(experiment.toolkit)
             journal = run_experiment(experiment.toolkit, settings=SETTINGS)
         finally:
             running.end()
@@ -108,7 +108,7 @@ def line(name: str, result: Result | None, code: int) -> str:
     """The one line that a run ends with."""
     if result is None:
         return f"FAILED · {name} · it did not begin"
-    word = "PASSED" if code == PASSED else "STILL IN" if code == STILL_IN else "FAILED"
+    word = {PASSED: "PASSED", STILL_IN: "STILL IN", INTERRUPTED: "ABORTED"}.get(code, "FAILED")
     taken = [
         f"{key} {took:.1f} s" for key in ("detect", "mend", "steady") if (took := getattr(result, key)) is not None
     ]

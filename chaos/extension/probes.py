@@ -90,14 +90,14 @@ def safeguard() -> str:
 
 
 def _harm(here: Running, patience: float) -> str:
-    """What has failed for longer than the experiment has patience with it."""
+    """What has failed for longer than the experiment has patience with it; that reads succeed does not make up for writes."""
     if here.recorder is not None and not here.recorder.alive():
         return "the recorder is gone"
     at = time.time()
-    history = operations(here.history)
-    for name in here.declared.unaffected:
-        own = [o for o in history if o.client == name and o.kind != "final"]
-        since = max((o.ended for o in own if o.outcome == "ok"), default=own[0].begun if own else at)
-        if own and own[-1].outcome != "ok" and at - since > patience:
-            return f"{name} was not to be affected, and has failed for {at - since:.0f} s"
+    history = [o for o in operations(here.history) if o.client in here.declared.unaffected and o.kind != "final"]
+    for name, kind in dict.fromkeys((o.client, o.kind) for o in history):
+        own = [o for o in history if (o.client, o.kind) == (name, kind)]
+        since = max((o.ended for o in own if o.outcome == "ok"), default=own[0].begun)
+        if own[-1].outcome != "ok" and at - since > patience:
+            return f"{name} was not to be affected, and its {kind}s have failed for {at - since:.0f} s"
     return ""

@@ -112,7 +112,9 @@ def _print(console: Console, played: Played, told: int) -> int:
         holds = "" if moment.holds is None else " yes" if moment.holds else " no"
         clock = time.strftime("%H:%M:%S", time.gmtime(moment.at))
         console.print(
-            f"{clock} {played.ready.experiment.name} {moment.name}{holds} {moment.said}".rstrip(), markup=False
+            f"{clock} {played.ready.experiment.name} {moment.name}{holds} {moment.said}".rstrip(),
+            markup=False,
+            soft_wrap=True,
         )
     return told + len(fresh)
 
