@@ -2,7 +2,8 @@
 
 `$(agent)` is the workload of the first flow through the firewall, `$(agent:2)` that of the second; `$(agent-node)` a node
 that its pods may be on, `$(agent-network)` the network of its net1. `$(persona)` is the first persona, `$(persona:2)` the
-second; `$(persona-workload)` its workload. Words of a fault file (chaos/actions/words.py) are left as they are.
+second; `$(persona-workload)` its workload. `$(api-node)` is the first node of the control plane, `$(program:coredns)` the
+first workload of that program. Words of a fault file (chaos/actions/words.py) are left as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 from plumbline.bed import Bed
 
-_WORD = re.compile(r"\$\((agent|agent-node|agent-network|persona|persona-workload)(?::(\d{1,3}))?\)")
+_WORD = re.compile(r"\$\((agent|agent-node|agent-network|persona|persona-workload|api-node)(?::(\d{1,3}))?\)")
+_PROGRAM = re.compile(r"\$\(program:([a-z0-9-]+)\)")
 
 
 class Lacks(Exception):
@@ -22,7 +24,8 @@ class Lacks(Exception):
 def chosen(bed: Bed, value: Any) -> Any:
     """A value as YAML gives it, with every word in it replaced; Lacks where the bed has no such thing."""
     if isinstance(value, str):
-        return _WORD.sub(lambda match: _choose(bed, match[1], int(match[2] or 1)), value)
+        named = _PROGRAM.sub(lambda match: _running(bed, match[1]), value)
+        return _WORD.sub(lambda match: _choose(bed, match[1], int(match[2] or 1)), named)
     if isinstance(value, dict):
         return {key: chosen(bed, below) for key, below in value.items()}
     if isinstance(value, list | tuple):
@@ -37,7 +40,7 @@ def agents(bed: Bed) -> list[str]:
 
 def _choose(bed: Bed, kind: str, number: int) -> str:
     what = kind.partition("-")[0]
-    there = agents(bed) if what == "agent" else list(bed.personas)
+    there = agents(bed) if what == "agent" else list(bed.personas) if what == "persona" else _masters(bed)
     if not 1 <= number <= len(there):
         raise Lacks(f"the bed {bed.bed} has {len(there)} {what}s, and the experiment is about number {number}")
     name = there[number - 1]
@@ -51,6 +54,17 @@ def _choose(bed: Bed, kind: str, number: int) -> str:
             raise Lacks(f"{name} has no net1")
         return bed.attachments[attach].network
     return name
+
+
+def _masters(bed: Bed) -> list[str]:
+    return [name for name, node in bed.nodes.items() if node.kubernetes == "control-plane"]
+
+
+def _running(bed: Bed, program: str) -> str:
+    found = next((name for name, workload in bed.workloads.items() if workload.program == program), None)
+    if found is None:
+        raise Lacks(f"the bed {bed.bed} has no workload of {program}, which the experiment is about")
+    return found
 
 
 def _node(bed: Bed, workload: str) -> str:

@@ -72,9 +72,9 @@ def test_words_choose_things_of_the_bed(bed: Bed) -> None:
     assert chosen(bed, "$(address:wall@buyers)") == "$(address:wall@buyers)"
 
 
-@pytest.mark.parametrize("word", ["$(persona:3)", "$(agent:9)", "$(persona:0)"])
+@pytest.mark.parametrize("word", ["$(persona:3)", "$(agent:9)", "$(persona:0)", "$(program:none)"])
 def test_what_the_bed_lacks_is_told(bed: Bed, word: str) -> None:
-    with pytest.raises(Lacks, match="the experiment is about number"):
+    with pytest.raises(Lacks, match="the experiment is about"):
         chosen(bed, word)
 
 
