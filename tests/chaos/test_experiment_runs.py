@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from chaos.extension.result import Result, read
 from chaos.history.model import moments
+from chaos.undo import undo
 from tests.chaos.scratch import Scratch, soon
 
 pytestmark = pytest.mark.timeout(120)
@@ -104,6 +106,19 @@ def test_a_step_that_no_action_takes_is_told_before_anything_is_done(scratch: Sc
     assert run.returncode == 2
     assert "closed.yaml:1:" in run.stderr
     assert restored(scratch)
+
+
+def test_what_cannot_be_undone_ends_with_11(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaos.session.undo", partial(undo, limit=0.5))
+    script = f"-c 'rm {scratch.file('closed')}; mkdir {scratch.file('closed')}'"
+    stuck = {"type": "action", "name": "stuck", "provider": {"type": "process", "path": "sh", "arguments": script}}
+
+    code, result, said = ran(scratch, experiment(scratch, step("probe", "noticed"), stuck))
+
+    assert (code, result.status, result.passed) == (11, "interrupted", False)
+    assert "is still in: scratch.file" in result.still_in
+    assert said.startswith("STILL IN · closed · ")
+    assert len(scratch.entries()) == 1
 
 
 def test_a_killed_runner_leaves_nothing(scratch: Scratch) -> None:
