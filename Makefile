@@ -63,6 +63,8 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	fi
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	# `chaos run` and `chaos discover` are programs of the environment: they find the extension by this line
+	echo "$(CURDIR)" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/plumbline.pth"
 	touch $@
 
 .PHONY: help gate test up down torture prove gameday bench lint docs lock install

@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from chaos.extension.running import Running
-from chaos.history.checker import Told
+from chaos.history import checker
+from chaos.history.checker import Promise, Told
+from chaos.history.model import operations
 
 
 class Client(BaseModel):
@@ -24,14 +26,18 @@ class Client(BaseModel):
     stale: int
     unaffected: bool
     most_gap: float | None = None
+    recovered: float | None = None
+    """Seconds from what `mend` counts from until it succeeded again; only where `most_recover` is a budget of that."""
+    most_recover: float | None = None
 
     @classmethod
-    def of(cls, told: Told, unaffected: bool, most_gap: float | None) -> Client:
+    def of(cls, told: Told, promise: Promise, recovered: float | None) -> Client:
         """From what the checker says."""
         return cls(
             operations=told.operations, lost=told.lost, gap=round(told.gap.seconds, 2), since=told.gap.since,
-            missing=len(told.missing), returned=len(told.returned), stale=len(told.stale), unaffected=unaffected,
-            most_gap=most_gap,
+            missing=len(told.missing), returned=len(told.returned), stale=len(told.stale),
+            unaffected=promise.unaffected, most_gap=promise.gap, most_recover=promise.recover,
+            recovered=_rounded(recovered) if promise.recover is not None else None,
         )  # fmt: skip
 
 
@@ -75,7 +81,8 @@ def read(folder: Path) -> Result | None:
 
 def written(here: Running, experiment: Mapping[str, Any], journal: Mapping[str, Any]) -> str:
     """The result of an experiment that ends, from its journal and its history."""
-    judged, promises = here.judged(), here.declared.promises(here.bed)
+    judged, promises, history = here.judged(), here.declared.promises(here.bed), operations(here.history)
+    since = checker.since_when(here.told(), by_undo=here.declared.mended_by == "undo")
     result = Result(
         experiment=here.declared.experiment,
         title=str(experiment.get("title", "")),
@@ -88,7 +95,8 @@ def written(here: Running, experiment: Mapping[str, Any], journal: Mapping[str, 
         **{name: _rounded(getattr(judged.times, name)) for name in ("detect", "mend", "steady")},
         budgets=here.declared.limits(here.bed),
         clients={
-            name: Client.of(told, promises[name].unaffected, promises[name].gap) for name, told in judged.told.items()
+            name: Client.of(told, promises[name], checker.recovered([o for o in history if o.client == name], since))
+            for name, told in judged.told.items()
         },
         wrong=(*judged.wrong, *_failures(journal)),
         left_out=here.left_out,

@@ -84,11 +84,13 @@ def _in(moments: Sequence[Moment], end: float) -> list[tuple[float, float]]:
 
 
 def _states(moments: Sequence[Moment], name: str, end: float) -> list[tuple[float, float, str, str]]:
+    """From when until when a probe said what. That a bed has nothing to notice is as it should be."""
+    no = "idle" if name == checker.NOTICED else "no"
     own = [moment for moment in moments if moment.name == name]
     until = [moment.at for moment in own[1:]] + [end]
     return [
-        (m.at, e, "yes" if m.holds else "no", m.said or ("yes" if m.holds else "no"))
-        for m, e in zip(own, until, strict=True)
+        (moment.at, ends, "yes" if moment.holds else no, moment.said or ("yes" if moment.holds else "no"))
+        for moment, ends in zip(own, until, strict=True)
     ]
 
 

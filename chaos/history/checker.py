@@ -100,7 +100,7 @@ def judge(
             continue
         wrong += [f"{client}: {said}" for said in _broken(seen, promise)]
         if promise.recover is not None:
-            took = recovered([o for o in history if o.client == client], _since(moments, by_undo=by_undo))
+            took = recovered([o for o in history if o.client == client], since_when(moments, by_undo=by_undo))
             wrong += (
                 [] if took is not None and took <= promise.recover else [f"{client}: {_late(took, promise.recover)}"]
             )
@@ -197,7 +197,7 @@ def longest_gap(asked: Sequence[Operation]) -> Gap:
 
 def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
     """From the moments of an experiment how long what took; `by_undo`: the fault had to be taken out."""
-    injected, since = _first(moments, INJECT), _since(moments, by_undo=by_undo)
+    injected, since = _first(moments, INJECT), since_when(moments, by_undo=by_undo)
     if injected is None:
         return Times()
     noticed = _first(moments, NOTICED, injected)
@@ -208,7 +208,7 @@ def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
     return Times(_between(injected, noticed), _between(since, whole), _between(since, _first(moments, STEADY, since)))
 
 
-def _since(moments: Sequence[Moment], *, by_undo: bool) -> float | None:
+def since_when(moments: Sequence[Moment], *, by_undo: bool) -> float | None:
     """From when on a bed has to mend: from the fault, or from when it is taken out."""
     injected = _first(moments, INJECT)
     return injected if injected is None or not by_undo else _first(moments, UNDOING, injected)
