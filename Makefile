@@ -30,6 +30,10 @@ torture: install  ## kill runners of faults at random moments, and see that all 
 prove: install  ## break the bed in every way it knows, and tell which checks turn red and which never do
 	$(RUN) -m chaos prove --bed $(BED)
 
+PLAN ?= chaos/gamedays/first.yaml
+gameday: install  ## run a plan of experiments in front of a screen, and write reports/gameday.html
+	$(RUN) -m chaos gameday $(PLAN) --bed $(BED)
+
 bench: install  ## measure speed and memory, each with minimum, median and maximum
 	$(RUN) -m lab.bench --bed $(BED)
 
@@ -59,6 +63,8 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	fi
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	# `chaos run` and `chaos discover` are programs of the environment: they find the extension by this line
+	echo "$(CURDIR)" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/plumbline.pth"
 	touch $@
 
-.PHONY: help gate test up down torture prove bench lint docs lock install
+.PHONY: help gate test up down torture prove gameday bench lint docs lock install

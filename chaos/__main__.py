@@ -1,4 +1,4 @@
-"""`python -m chaos faults|inject|experiment|ledger|prove|torture`: faults for a bed, and the undo that outlives them.
+"""`python -m chaos faults|inject|run|gameday|experiment|ledger|prove|torture`: faults for a bed, and their undo.
 
 Exit codes: 0 done; 1 the fault did not take, or did not settle; 2 wrong words, bed file or fault file, or a bed that does
 not allow faults; 10 the bed cannot be reached; 11 a fault is still in, or a ledger's entry was refused; 12 the bed is
@@ -26,8 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code."""
     options = _parser().parse_args(arguments)
     from chaos.call import ActionFailed, CallError
+    from chaos.history.recorder import NoRecorder
     from chaos.lease import LeftElsewhere
     from chaos.ledger import Refused
+    from chaos.run import NotOfThisBed
     from chaos.session import Expired, NoEffect, NotAllowed, NotSettled
     from chaos.undo import StillIn
     from chaos.watchdog import NoWatchdog
@@ -36,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except (BedError, CallError) as error:
         return _ended(error, EXIT_USAGE)
-    except (NotAllowed, StillIn, Refused, LeftElsewhere, Held, BedUnreachable) as error:
+    except (NotAllowed, NotOfThisBed, StillIn, Refused, LeftElsewhere, Held, BedUnreachable) as error:
         return _ended(error, error.exit_code)
-    except (NoEffect, Expired, NotSettled, ActionFailed, NoWatchdog, OSError) as error:
+    except (NoEffect, Expired, NotSettled, ActionFailed, NoWatchdog, NoRecorder, OSError) as error:
         return _ended(error, EXIT_FAILED)
     except KeyboardInterrupt:
         print("chaos: interrupted; what was in the bed is undone", file=sys.stderr)
@@ -86,6 +88,12 @@ def _experiment(options: argparse.Namespace) -> int:
     from chaos import experiment
 
     return experiment.command(load(options.bed), options.fault, options.journal, options.write)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from chaos import run
+
+    return run.command(load(options.bed), options.experiment, options.report_dir, dry=options.dry_run)
 
 
 def _ledger_list(options: argparse.Namespace) -> int:
@@ -165,6 +173,7 @@ def _seconds(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from chaos.gameday import command as gameday
     from chaos.proof import command as proof
 
     parser = argparse.ArgumentParser(prog="python -m chaos", description="Faults for a bed, undone whatever happens.")
@@ -184,6 +193,16 @@ def _parser() -> argparse.ArgumentParser:
         "--hold-timeout", type=float, default=10.0, metavar="SECONDS", help="how long to wait for the bed"
     )
     inject.set_defaults(run=_inject)
+
+    played = commands.add_parser(
+        "run", parents=[common], help="run experiments of chaos/experiments, one after the other"
+    )
+    played.add_argument("experiment", nargs="+", help="its name, or the path of its file")
+    played.add_argument(
+        "--report-dir", type=Path, default=Path("reports/chaos"), metavar="DIR", help="default: %(default)s"
+    )
+    played.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    played.set_defaults(run=_run)
 
     experiment = commands.add_parser("experiment", parents=[common], help="run a fault and the gate by Chaos Toolkit")
     experiment.add_argument("fault", help="its name, or the path of its file")
@@ -210,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(run=run)
 
     proof.add(commands)
+    gameday.add(commands, common)
 
     torture = commands.add_parser("torture", parents=[common], help="kill runners at random moments; is all undone?")
     torture.add_argument("--times", type=int, default=50, metavar="N")

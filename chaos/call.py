@@ -141,6 +141,10 @@ class Arguments(BaseModel):
     def holds(self, bed: Bed, reach: Reach) -> bool:
         raise NotImplementedError
 
+    def cuts(self, bed: Bed) -> frozenset[str]:
+        """Nodes to which this may cut the runner's own way, over OOBI."""
+        return frozenset()
+
     def refused(self, name: str, bed: Bed) -> list[Slip]:
         """What else the bed has against these arguments, beside names that it lacks."""
         return []

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from chaos import extension
+from chaos.extension import fault as extension
 from chaos.fault import Fault, find
 from chaos.undo import StillIn
 from plumbline.bed import Bed

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, ValidationError, WithJsonSchema
 
@@ -48,6 +49,41 @@ class Until(Strict):
 
     holds: tuple[Step, ...] = Field(min_length=1)
     limit: Duration = timedelta(seconds=60)
+
+
+class Breaks(Protocol):
+    """What a session needs of whatever is put in and taken out: a fault file, or steps of an experiment."""
+
+    @property
+    def fault(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def inject(self) -> tuple[Call, ...]: ...
+    @property
+    def effect(self) -> tuple[Call, ...]: ...
+    @property
+    def wait(self) -> Until | None: ...
+    @property
+    def settle(self) -> Until | None: ...
+    @property
+    def time_to_live(self) -> timedelta: ...
+    @property
+    def path(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Calls that are put in together and taken out together, under the name of an experiment."""
+
+    fault: str
+    summary: str
+    inject: tuple[Call, ...]
+    time_to_live: timedelta
+    path: Path = Path("experiment")
+    effect: tuple[Call, ...] = ()
+    wait: Until | None = None
+    settle: Until | None = None
 
 
 class Fault(Strict):

@@ -103,9 +103,13 @@ class Reach:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = None
 
+    def command(self, node: str, argv: Sequence[str]) -> list[str]:
+        """What runs a command on a node as root, for one who speaks with it for longer than one question."""
+        return [*self._ssh(node), shlex.join(argv)]
+
     def ask(self, node: str, argv: Sequence[str], *, input: str = "", limit: float = LIMIT) -> Done:
         """Runs a command on a node as root. ActionFailed where the node does not answer in time."""
-        command = [*self._ssh(node), shlex.join(argv)]
+        command = self.command(node, argv)
         # not a pipe for errors: some releases of ssh keep that open for as long as the connection is shared
         with tempfile.TemporaryFile() as errors:
             try:
@@ -183,6 +187,11 @@ class Reach:
             raise ActionFailed(f"{method} {path}: {status} {said[:300]}", place="the API server")
         return data
 
+    def answer(self, method: str, path: str, body: Any = None, *, limit: float = _API_LIMIT) -> tuple[int, Any]:
+        """What the API server says to a request as administrator, whatever it is. HTTPError of urllib3 if nothing."""
+        kind = "application/json"
+        return self._worker().submit(self._sent, method, path, body, kind, limit).result(timeout=limit * 3)
+
     def pods(self, workload: str, node: str = "") -> list[Pod]:
         """The running pods of a workload (on a node), in the order of their names; none that is being deleted."""
         declared = self.bed.workloads[workload]
@@ -232,22 +241,26 @@ class Reach:
             return self._thread
 
     def _request(self, method: str, path: str, body: Any, kind: str) -> tuple[int, Any]:
-        from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
-        server = self._server
-        headers = {**server.headers, "Content-Type": kind} if body is not None else server.headers
         try:
-            answer = server.pool.request(
-                method, f"{server.host}{path}", body=json.dumps(body) if body is not None else None, headers=headers,
-                timeout=Timeout(connect=3.0, read=_API_LIMIT), retries=False, redirect=False,
-            )  # fmt: skip
+            return self._sent(method, path, body, kind, _API_LIMIT)
         except HTTPError as error:
             raise ActionFailed(
                 f"{method} {path}: {type(error).__name__}",
                 place="the API server",
                 remedy="journalctl -u kube-apiserver",
             ) from None
+
+    def _sent(self, method: str, path: str, body: Any, kind: str, limit: float) -> tuple[int, Any]:
+        from urllib3 import Timeout
+
+        server = self._server
+        headers = {**server.headers, "Content-Type": kind} if body is not None else server.headers
+        answer = server.pool.request(
+            method, f"{server.host}{path}", body=json.dumps(body) if body is not None else None, headers=headers,
+            timeout=Timeout(connect=min(3.0, limit), read=limit), retries=False, redirect=False,
+        )  # fmt: skip
         text = answer.data.decode("utf-8", "replace")
         try:
             return answer.status, json.loads(text)

@@ -16,7 +16,7 @@ from types import FrameType
 
 from chaos import lease, ledger
 from chaos.call import ActionFailed, Call, CallError
-from chaos.fault import Fault
+from chaos.fault import Breaks
 from chaos.ledger import Entry
 from chaos.reach import Reach
 from chaos.undo import LIMIT, POLL, Left, StillIn, bring_back, holds, reap, undo, until
@@ -27,6 +27,8 @@ from plumbline.hold import hold
 HOLD_LIMIT = 10.0
 EFFECT_LIMIT = 20.0
 """Seconds within which an injected fault must be seen to be in."""
+UNDONE_SAID = "is undone"
+"""How the line ends by which a session tells that the bed is as it was."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -52,7 +54,7 @@ class NotSettled(Exception):
 class Injected:
     """A fault that is in. `environment` lets a gate through that is started while it is."""
 
-    fault: Fault
+    fault: Breaks
     bed: Bed
     id: str
     environment: dict[str, str]
@@ -68,7 +70,7 @@ class _Session:
 
     bed: Bed
     reach: Reach
-    fault: Fault
+    fault: Breaks
     entry: Entry
     watchdog: Watchdog
     undoing: threading.Event
@@ -87,7 +89,7 @@ def allowed(bed: Bed) -> None:
 @contextmanager
 def session(
     bed: Bed,
-    fault: Fault,
+    fault: Breaks,
     ttl: float | None = None,
     *,
     reach: Reach | None = None,
@@ -192,7 +194,7 @@ def _take_out(here: _Session, told: Callable[[str], None]) -> None:
             f"{here.fault.fault} ({here.entry.id}) is still in: {_said(here.left)}\n"
             f"remedy: python -m chaos ledger undo --bed {here.bed.path}"
         )
-    told(f"{here.fault.fault} is undone")
+    told(f"{here.fault.fault} {UNDONE_SAID}")
     settle = here.fault.settle
     if settle and (left := until(here.bed, here.reach, settle.holds, settle.limit.total_seconds())):
         raise NotSettled(f"{here.fault.fault} is undone, and yet: {_said(left)}")

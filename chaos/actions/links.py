@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from chaos.actions.place import Commanded, Commands, InPod, OnNode, Place
 from chaos.actions.words import filled
-from chaos.call import JSON, Call, action
+from chaos.call import JSON, ActionFailed, Arguments, Call, Node, action
 from plumbline.bed import Bed
+
+if TYPE_CHECKING:
+    from chaos.reach import Reach
 
 MANAGEMENT = "eth0"
 
@@ -219,6 +222,28 @@ class NodeLink(OnNode, _Link):
     """An interface of a node."""
 
     link: str = Field(description="such as eth1, or $(link:browsers)")
+
+
+@action("node.carrier")
+class Carrier(Arguments):
+    """Whether a node sees that something is at the other end of its cable."""
+
+    only_looks: ClassVar[bool] = True
+    node: Node
+    link: str = Field(default="eth1", description="such as eth1, or $(link:browsers)")
+    up: bool = True
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        return []
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        """Nothing: this only looks."""
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        found = Place(reach, self.node, "", {"node": self.node}).told("link", "show", "dev", filled(bed, self.link))
+        if not found:
+            raise ActionFailed("there is no such interface", place=f"{self.node}/{self.link}")
+        return ("LOWER_UP" in found[0]["flags"]) is self.up
 
 
 @action("pod.link")

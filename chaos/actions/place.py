@@ -117,6 +117,10 @@ class Commanded(Arguments):
         """Whether this may cut the runner's own way to the node."""
         return False
 
+    def cuts(self, bed: Bed) -> frozenset[str]:
+        node = getattr(self, "node", None)
+        return frozenset({node} if node and self.kind == "node" and self.manages(bed) else ())
+
     def call(self, place: Place, verb: str = "", **arguments: JSON) -> Call:
         """A call of this kind for the same place."""
         given = {name: value for name, value in arguments.items() if value is not None}

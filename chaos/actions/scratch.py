@@ -16,7 +16,8 @@ from chaos.reach import Reach
 from plumbline.bed import Bed
 
 
-def _scratch(path: str) -> str:
+def below_temporary(path: str) -> str:
+    """A path that nothing but a scratch stands at; ValueError for any other."""
     if Path(tempfile.gettempdir()).resolve() not in Path(path).resolve().parents:
         raise ValueError(f"a path below {tempfile.gettempdir()}")
     return path
@@ -26,7 +27,7 @@ def _scratch(path: str) -> str:
 class ScratchFile(Arguments):
     """The file has this text; null: it is not there. `seconds` is how long it takes to write."""
 
-    path: Annotated[str, AfterValidator(_scratch)]
+    path: Annotated[str, AfterValidator(below_temporary)]
     text: str | None
     seconds: float = Field(default=0.0, ge=0, le=10)
 

@@ -109,6 +109,9 @@ class Port(Arguments):
     network: Literal["data", "oobi"]
     plugged: bool = False
 
+    def cuts(self, bed: Bed) -> frozenset[str]:
+        return frozenset({self.node} if self.network == "oobi" and not self.plugged else ())
+
     @property
     def _end(self) -> str:
         end = f"{'wire' if self.network == 'data' else 'oobi'}-{self.node}"

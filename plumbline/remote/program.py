@@ -15,10 +15,16 @@ from plumbline.remote.types import Json, Probe
 def main(request: Json) -> None:
     """Answers a request on standard output.
 
-    It has nonce, deadline (s), host: {...} or null, pods: bool, consul: {...}, slurm: {...}, probes: [...].
+    It has nonce, deadline (s), host: {...} or null, pods: bool, consul: {...}, slurm: {...}, probes: [...]; or steady:
+    {...} alone, which answers with lines of its own for as long as it is asked.
     """
     deadline = time.monotonic() + float(request["deadline"])
     signal.alarm(int(request["deadline"]) + 5)  # the last resort, should this process outlive its caller
+    if request.get("steady"):
+        from plumbline.remote import steady
+
+        steady.run(request["steady"])
+        return
     document: Json = {"start": time.time(), "user": os.geteuid()}
     found = (
         pods.scan()

@@ -1,9 +1,9 @@
-"""Chaos Toolkit extension: a fault of plumbline as actions and probes of an experiment, and the control that undoes it.
+"""A fault of plumbline as actions and probes of an experiment, and the control that undoes it.
 
 ```yaml
-controls:  [{name: undo, provider: {type: python, module: chaos.extension}}]
-method:    [{type: action, name: …, provider: {type: python, module: chaos.extension, func: inject, arguments: …}}]
-rollbacks: [{type: action, name: …, provider: {type: python, module: chaos.extension, func: undo}}]
+controls:  [{name: undo, provider: {type: python, module: chaos.extension.fault}}]
+method:    [{type: action, name: …, provider: {type: python, module: chaos.extension.fault, func: inject, arguments: …}}]
+rollbacks: [{type: action, name: …, provider: {type: python, module: chaos.extension.fault, func: undo}}]
 ```
 `chaos.experiment` writes such an experiment for any fault. The session that `inject` opens is the same as everywhere:
 ledger, watchdog and all, so that the fault is undone even where the toolkit's own rollbacks never run.
@@ -26,7 +26,7 @@ from plumbline.bed import Bed, load
 
 GATE_LIMIT = 300.0
 NO_GO = 1
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _OPEN: list[tuple[ExitStack, Injected]] = []
 """What is in: the toolkit hands nothing from one activity to the next, and one process has one experiment."""
 

@@ -1,0 +1,244 @@
+"""Judges a history that somebody else has recorded: what was promised and is not so. Pure functions, no bed.
+
+A value that was acknowledged must be there at the end; one that was refused must not. A read that begins after a write
+was acknowledged must see it, where the service promises so. Of an operation whose outcome nobody knows, either is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+
+from chaos.history.model import Moment, Operation
+
+INJECT, UNDOING, UNDONE, NOTICED, WHOLE, STEADY = "inject", "undoing", "undone", "noticed", "whole", "steady"
+"""Names of the moments that `times` knows."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The longest time without a success, in seconds, and when it began (seconds of the epoch)."""
+
+    seconds: float = 0.0
+    since: float = 0.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the history says of one client."""
+
+    operations: int
+    failed: int
+    unknown: int
+    gap: Gap
+    missing: tuple[int, ...] = ()
+    """Values that were acknowledged and are not there at the end."""
+    returned: tuple[int, ...] = ()
+    """Values that were refused and are there all the same."""
+    stale: tuple[Operation, ...] = ()
+    """Reads that did not see what was acknowledged before they began."""
+    unread: int = 0
+    """Acknowledged values of which nobody knows whether they are there, since nobody could read them at the end."""
+
+    @property
+    def lost(self) -> int:
+        """Requests that got no answer that is of any use."""
+        return self.failed + self.unknown
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds from the fault; `mend` and `steady` from when it is taken out, where the bed cannot mend it by itself.
+
+    None: it never came.
+    """
+
+    detect: float | None = None
+    mend: float | None = None
+    steady: float | None = None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What an experiment expects of a client: in seconds the longest gap, and until it succeeds again after a fault.
+
+    And whether it may notice anything at all.
+    """
+
+    gap: float | None = None
+    recover: float | None = None
+    unaffected: bool = False
+    stale_reads: bool = False
+    """Whether the service may show an older value than the youngest."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """All that is wrong, in sentences; empty: the history is sound, and all budgets were kept."""
+
+    told: dict[str, Told]
+    times: Times
+    wrong: tuple[str, ...] = field(default=())
+
+
+def judge(
+    history: Sequence[Operation],
+    moments: Sequence[Moment],
+    promises: dict[str, Promise],
+    budgets: dict[str, float],
+    *,
+    by_undo: bool = False,
+) -> Judged:
+    """Compares what happened with what was promised; `budgets` has seconds by the fields of `Times`."""
+    told, taken = check(history), times(moments, by_undo=by_undo)
+    wrong: list[str] = []
+    for client, promise in promises.items():
+        seen = told.get(client)
+        if seen is None:
+            wrong.append(f"{client}: nothing was recorded")
+            continue
+        wrong += [f"{client}: {said}" for said in _broken(seen, promise)]
+        if promise.recover is not None:
+            took = recovered([o for o in history if o.client == client], since_when(moments, by_undo=by_undo))
+            wrong += (
+                [] if took is not None and took <= promise.recover else [f"{client}: {_late(took, promise.recover)}"]
+            )
+    for name, most in budgets.items():
+        took = getattr(taken, name)
+        if took is None:
+            wrong.append(f"seconds to {name}: it never came; at most {most:g} s are allowed")
+        elif took > most:
+            wrong.append(f"seconds to {name}: {took:.1f} s, and at most {most:g} s are allowed")
+    return Judged(told, taken, tuple(wrong))
+
+
+def recovered(own: Sequence[Operation], since: float | None) -> float | None:
+    """Seconds from then until a client succeeded with something that it began after that; None where it never did."""
+    if since is None:
+        return None
+    ends = [o.ended for o in own if o.begun >= since and o.outcome == "ok" and o.kind != "final"]
+    return min(ends) - since if ends else None
+
+
+def _late(took: float | None, most: float) -> str:
+    said = "it never succeeded again" if took is None else f"{took:.1f} s until it succeeded again"
+    return f"{said}, and at most {most:g} s are allowed"
+
+
+def _broken(seen: Told, promise: Promise) -> list[str]:
+    wrong = []
+    if seen.missing:
+        wrong.append(f"{len(seen.missing)} acknowledged writes are missing: {_some(seen.missing)}")
+    if seen.returned:
+        wrong.append(f"{len(seen.returned)} writes were refused and are there all the same: {_some(seen.returned)}")
+    if seen.unread:
+        wrong.append(f"nobody could read at the end whether {seen.unread} acknowledged writes are there")
+    if seen.stale and not promise.stale_reads:
+        wrong.append(f"{len(seen.stale)} reads did not see what was acknowledged before them")
+    if promise.unaffected and seen.lost:
+        wrong.append(f"{seen.lost} of {seen.operations} operations were lost, and it was not to be affected")
+    if promise.gap is not None and seen.gap.seconds > promise.gap:
+        wrong.append(f"{seen.gap.seconds:.1f} s without a success, and at most {promise.gap:g} s are allowed")
+    return wrong
+
+
+def check(history: Sequence[Operation]) -> dict[str, Told]:
+    """What the history says of each client, by name."""
+    by_client = sorted(history, key=lambda operation: operation.client)
+    return {
+        client: _told(sorted(own, key=lambda operation: operation.ended))
+        for client, own in groupby(by_client, key=lambda operation: operation.client)
+    }
+
+
+def _told(own: Sequence[Operation]) -> Told:
+    asked = [operation for operation in own if operation.kind != "final"]
+    writes = [operation for operation in own if operation.kind == "write"]
+    acknowledged = {value for write in writes if write.outcome == "ok" for value in _values(write)}
+    refused = {value for write in writes if write.outcome == "failed" for value in _values(write)}
+    finals = [operation for operation in own if operation.kind == "final" and operation.outcome == "ok"]
+    there = set(_values(finals[-1])) if finals else set()
+    return Told(
+        operations=len(asked),
+        failed=sum(operation.outcome == "failed" for operation in asked),
+        unknown=sum(operation.outcome == "unknown" for operation in asked),
+        gap=longest_gap(asked),
+        missing=tuple(sorted(acknowledged - there)) if finals else (),
+        returned=tuple(sorted(refused & there)),
+        stale=stale(own),
+        unread=0 if finals else len(acknowledged),
+    )
+
+
+def stale(own: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Reads of one client that saw less than what was acknowledged before they began."""
+    writes = [operation for operation in own if operation.kind == "write" and operation.outcome == "ok"]
+    found = []
+    for read in own:
+        if read.kind != "read" or read.outcome != "ok":
+            continue
+        least = max((max(_values(write)) for write in writes if write.ended <= read.begun), default=None)
+        if least is not None and max(_values(read), default=-1) < least:
+            found.append(read)
+    return tuple(found)
+
+
+def longest_gap(asked: Sequence[Operation]) -> Gap:
+    """The longest time without a success; a client that reads and writes may miss either."""
+    gaps = [Gap()]
+    for kind in {operation.kind for operation in asked}:
+        own = [operation for operation in asked if operation.kind == kind]
+        successes = [operation.ended for operation in own if operation.outcome == "ok"]
+        edges = [min(o.begun for o in own), *sorted(successes), max(o.ended for o in own)]
+        gaps += [Gap(later - earlier, earlier) for earlier, later in pairwise(edges)]
+    return max(gaps, key=lambda gap: gap.seconds)
+
+
+def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
+    """From the moments of an experiment how long what took; `by_undo`: the fault had to be taken out."""
+    injected, since = _first(moments, INJECT), since_when(moments, by_undo=by_undo)
+    if injected is None:
+        return Times()
+    noticed = _first(moments, NOTICED, injected)
+    asked = any(moment.name == NOTICED for moment in moments)
+    if since is None or (asked and noticed is None):
+        return Times(_between(injected, noticed))
+    whole = _stays(moments, WHOLE, max(since, noticed or since))
+    return Times(_between(injected, noticed), _between(since, whole), _between(since, _first(moments, STEADY, since)))
+
+
+def since_when(moments: Sequence[Moment], *, by_undo: bool) -> float | None:
+    """From when on a bed has to mend: from the fault, or from when it is taken out."""
+    injected = _first(moments, INJECT)
+    return injected if injected is None or not by_undo else _first(moments, UNDOING, injected)
+
+
+def _between(since: float, at: float | None) -> float | None:
+    return None if at is None else at - since
+
+
+def _first(moments: Sequence[Moment], name: str, since: float = 0.0) -> float | None:
+    """When something happened, or a probe began to hold, for the first time since then.
+
+    A probe that held all the time tells nothing.
+    """
+    return next((m.at for m in moments if m.name == name and m.at >= since and m.holds is not False), None)
+
+
+def _stays(moments: Sequence[Moment], name: str, since: float) -> float | None:
+    """From when on, at or after `since`, a probe holds that holds to the end; None where it does not."""
+    begun = None
+    for moment in moments:
+        if moment.name == name:
+            begun = (begun or moment.at) if moment.holds else None
+    return None if begun is None else max(begun, since)
+
+
+def _values(operation: Operation) -> tuple[int, ...]:
+    value = operation.value
+    return () if value is None else value if isinstance(value, tuple) else (value,)
+
+
+def _some(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values[:5])) + (", …" if len(values) > 5 else "")

@@ -1,0 +1,1 @@
+"""One module a client; its name is how an experiment names it."""

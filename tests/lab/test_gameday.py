@@ -1,0 +1,122 @@
+"""Experiments on a small bed of real machines: those that it comes through, one that it does not, and killed runners."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.call import Call
+from chaos.extension.result import Result, read
+from chaos.history.model import moments
+from chaos.reach import Reach
+from chaos.undo import until
+from lab import up
+from lab.progress import Progress
+from plumbline import places
+from plumbline.bed import load
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root brings a lab up"),
+    pytest.mark.timeout(400),
+]
+ROOT = Path(__file__).parents[2]
+FILE = Path(__file__).parent / "beds" / "gameday.yaml"
+GONE = Path(__file__).parent / "experiments" / "agents-gone-for-good.yaml"
+BED = load(FILE)
+WHOLE = (
+    Call("kubernetes.pods", {"workload": "stall", "settled": True}),
+    Call("kubernetes.pods", {"workload": "buyer", "settled": True}),
+    Call("node.carrier", {"node": "east"}),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bed() -> Iterator[None]:
+    """The small bed is up."""
+    up.up(BED, Progress())
+    yield
+    up.down(BED.bed, Progress())
+
+
+def command(name: str, folder: Path) -> list[str]:
+    return [sys.executable, "-m", "chaos", "run", name, "--bed", str(FILE), "--report-dir", str(folder)]
+
+
+def ran(name: str, folder: Path) -> tuple[int, Result]:
+    done = subprocess.run(command(name, folder), cwd=ROOT, capture_output=True, text=True, timeout=390, check=False)
+    result = read(folder / Path(name).stem)
+    assert result is not None, done.stdout + done.stderr
+    return done.returncode, result
+
+
+def left() -> list[Any]:
+    """What of an experiment is still there: entries of the ledger, namespaces of clients, calls that do not hold."""
+    with Reach(BED) as reach:
+        listed = reach.get("/api/v1/namespaces")["items"]
+        names = [each["metadata"]["name"] for each in listed if "history" in each["metadata"]["name"]]
+        return [*places.leftovers(BED.bed), *names, *until(BED, reach, WHOLE, 20.0)]
+
+
+@pytest.mark.parametrize("name", ["persona-pod-killed", "trunk-of-a-node-cut"])
+def test_the_bed_comes_through(name: str, tmp_path: Path) -> None:
+    code, result = ran(name, tmp_path)
+
+    assert (code, result.wrong) == (0, ())
+    assert result.passed
+    assert result.clients["objects"].operations > 10
+    assert result.clients["others"].lost == 0
+    assert left() == []
+
+
+def test_a_bed_that_does_not_recover_fails_and_is_restored(tmp_path: Path) -> None:
+    code, result = ran(str(GONE), tmp_path)
+
+    assert code == 1
+    assert any("whole" in said for said in result.wrong)
+    assert result.still_in == ""
+    assert left() == []
+
+
+def test_a_killed_runner_leaves_the_bed_restored(tmp_path: Path) -> None:
+    folder = tmp_path / "trunk-of-a-node-cut"
+    with subprocess.Popen(command(folder.name, tmp_path), cwd=ROOT) as process:
+        deadline = time.monotonic() + 200
+        while not any(m.name == "inject" for m in moments(folder / "moments.jsonl")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+
+    deadline = time.monotonic() + 60
+    while (found := left()) and time.monotonic() < deadline:
+        time.sleep(1.0)
+    assert found == []
+
+
+def test_a_bed_of_agents_that_does_not_allow_it_is_refused(tmp_path: Path) -> None:
+    bed = tmp_path / "gameday.yaml"
+    bed.write_text(FILE.read_text().replace("allow: {chaos: true}", "allow: {chaos: false}"))
+    asked = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "suites/chaos",
+        "--chaos",
+        "-q",
+        "--bed",
+        str(bed),
+        "--report-dir",
+        str(tmp_path),
+    ]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == 4
+    assert "this bed does not allow it" in json.loads((tmp_path / "gate.json").read_text())["checks"][0]["found"]
