@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,23 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
         ThreadPoolExecutor(len(hosts) + len(services) + 2, thread_name_prefix="collect") as pool,
     ):
         run = _Run(bed, access, ssh, out, progress)
-        world = pool.submit(_ask_kubernetes, run, active)
         nodes = {name: pool.submit(_read_node, run, name) for name in hosts}
         keys = pool.submit(_read_host_keys, run, nodes)
+        _import(bed, services)
+        world = pool.submit(_ask_kubernetes, run, active)
         asked = [pool.submit(_ask_service, run, service, active) for service in services]
         firsts = {name: pool.submit(_probe_node, run, name, nodes[name], world) for name in hosts if active}
         seconds = [pool.submit(_probe_again, run, name, firsts) for name in firsts]
         parts: list[Future[Any]] = [world, *nodes.values(), keys, *asked, *firsts.values(), *seconds]
         for part in parts:
             part.result()
+
+
+def _import(bed: Bed, services: Sequence[Service]) -> None:
+    """Before several threads do so at once: of libraries that import each other, one would see the half of another."""
+    of_cluster = ("requests", "kubernetes.client", "kubernetes.config") if bed.kubernetes else ()
+    for name in (*of_cluster, *(library for service in services for library in service.libraries)):
+        import_module(name)
 
 
 def _ask_kubernetes(run: _Run, active: bool) -> dict[str, list[Planned]]:

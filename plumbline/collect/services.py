@@ -21,11 +21,13 @@ class Service:
     name: str
     declared: Callable[[Bed], bool]
     ask: Ask
+    libraries: tuple[str, ...] = ()
+    """What asking it imports, and is too slow to import for a bed without it."""
 
 
 SERVICES: tuple[Service, ...] = (
-    Service("consul", lambda bed: bed.consul is not None, consul.collect),
-    Service(vault.NAME, vault.declared, vault.ask),
+    Service("consul", lambda bed: bed.consul is not None, consul.collect, ("requests", "consul")),
+    Service(vault.NAME, vault.declared, vault.ask, ("requests", "hvac")),
     Service("slurm", lambda bed: bed.slurm is not None, slurm.ask),
     Service("slurm-jobs", lambda bed: bed.slurm is not None and bed.slurm.jobs is not None, slurm.ask_jobs),
 )
