@@ -109,14 +109,16 @@ def _realise(bed: Bed, progress: Progress) -> None:
             shutil.rmtree(ledger(bed.bed), ignore_errors=True)  # a lab that is gone has no fault in it
         netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
         _boot(bed, _machines(bed, pki, values, binaries, store), base)
-    credentials = _settle(bed, pki, progress)
     access = _access(bed, pki)
-    if bed.kubernetes:
-        with progress.step("workloads", estimate=40):
-            workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
-            if not wait_quiet(partial(progress.detail, "workloads")):
-                progress.note("the machine is still busy: checks may find the bed slow")
-        _forget_restarts(bed)
+    with ThreadPoolExecutor(1) as pool:  # leaders are elected and leases run out while pods start
+        settled = pool.submit(_settle, bed, pki, progress)
+        if bed.kubernetes:
+            with progress.step("workloads", estimate=40):
+                workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
+                if not wait_quiet(partial(progress.detail, "workloads")):
+                    progress.note("the machine is still busy: checks may find the bed slow")
+            _forget_restarts(bed)
+        credentials = settled.result()
     part = access_file(bed.bed).with_suffix(".part")
     part.write_text(json.dumps({**access, "credentials": credentials}, indent=1))
     part.rename(access_file(bed.bed))
