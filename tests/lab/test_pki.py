@@ -73,12 +73,12 @@ def bed() -> Iterator[Bed]:
         pytest.skip("machines need root")
     bed = load(BED)
     programs.ensure(stepca.programs(bed))
-    up.down(bed, Progress())
+    up.down(bed.bed, Progress())
     try:
         up.up(bed, Progress())
         yield bed
     finally:
-        up.down(bed, Progress())
+        up.down(bed.bed, Progress())
 
 
 def _told(bed: Bed, node: str, *argv: str) -> str:
