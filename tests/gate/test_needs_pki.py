@@ -28,6 +28,11 @@ def bed() -> Bed:
         ("setting:erenford/failed-units", "step-ca:jast"),
         ("authority:bettley", "root:bettley"),
         ("longest:jast", "provisioner:jast"),
+        ("provisioner:jast", "authority:jast"),
+        ("anonymous:jast", "step-ca:jast"),
+        ("renewal-run:erenford/cert-canary", "authority:erenford"),
+        ("renewer-looks:erenford/cert-canary", "renewer-times:erenford/cert-canary"),
+        ("ssh-other:bettley>cargyll", "ssh-user-principals:bettley/root"),
         ("ssh-host-validity:jast", "ssh-renewer-command:jast/ssh-host-renewer"),
         ("ssh-user-renewal:bettley/root", "ssh-renewer:bettley/ssh-root-renewer"),
         ("ssh-login:bettley>jast", "ssh-trust:jast"),
@@ -39,6 +44,11 @@ def bed() -> Bed:
 def test_one_stands_on_the_other_alone(bed: Bed, red: str, beneath: str) -> None:
     assert beneath in needs(bed, red)
     assert red not in needs(bed, beneath)
+
+
+@pytest.mark.parametrize("kind", ["ssh-refusal", "ssh-other"])
+def test_a_login_that_should_be_refused_has_no_excuse_in_one_that_is_not_made(bed: Bed, kind: str) -> None:
+    assert "ssh-login:bettley>cargyll" not in needs(bed, f"{kind}:bettley>cargyll")
 
 
 def test_nothing_of_it_stands_on_itself(bed: Bed) -> None:
