@@ -71,7 +71,7 @@ def collect(bed: Bed, access: Access, active: bool, patience: float) -> Source:
     started, consul = time.monotonic(), bed.consul
     assert consul is not None
     if not access.credentials.get(CREDENTIAL):
-        return Source("refused", "the gate has no token: access.credentials.consul in the bed file")
+        return Source("refused", "the gate has no token; it belongs into access.credentials.consul of the bed file")
     limit = _budget(bed, "consul_api", _LIMIT_S) * patience
     with _files(access) as files:
         clients = {node: _Client(bed, access, node, files, limit) for node in consul.servers}
@@ -228,7 +228,7 @@ def _shared(consul: Consul, client: _Client) -> dict[str, Any]:
             continue
         if status in (200, 429):  # autopilot says 429 where it is not well
             facts[part] = _trimmed(part, said)
-        elif status == 404 or (status == 403 and "not found" in str(said).lower()):
+        elif status == 404 or "does not exist" in str(said):  # of a token that is not there Consul says so with 403
             facts[part] = None
         else:
             errors[part] = f"{status} {said}"[:300]

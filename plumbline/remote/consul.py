@@ -64,14 +64,15 @@ def _ask(request: Json, limit: float) -> Json:
     where, path = (str(request["address"]), int(request["port"])), "/v1/agent/self"
     facts: Json = {"outcome": "ok", "error": None, "self": None, "status": {}, "checks": []}
     tokens = {"gate": str(request["token"]), "nobody": "", "stranger": str(uuid.uuid4())}
+    end = time.monotonic() + limit  # for all of it: a node that answers each question late would be cut off unheard
     try:
         for name, token in tokens.items():
-            status, body = get(where, path, token, limit)
+            status, body = get(where, path, token, end - time.monotonic())
             facts["status"][name] = status
             if name == "gate":
                 facts["self"] = trimmed(json.loads(body)) if status == 200 else None
                 facts["error"] = None if status == 200 else f"{status}: {body.decode('utf-8', 'replace').strip()}"[:300]
-        status, body = get(where, "/v1/agent/checks", tokens["gate"], limit)
+        status, body = get(where, "/v1/agent/checks", tokens["gate"], end - time.monotonic())
         facts["checks"] = [_check(check) for check in json.loads(body).values()] if status == 200 else []
     except TimeoutError:
         facts.update(outcome="timeout", error=f"no answer within {limit:g} s")
@@ -89,7 +90,7 @@ def get(where: tuple[str, int], path: str, token: str, limit: float) -> tuple[in
     """Status and body of a page of the agent, plain HTTP. OSError or ValueError where there is none."""
     header = f"X-Consul-Token: {token}\r\n" if token else ""
     end, data = time.monotonic() + limit, b""
-    with socket.create_connection(where, limit) as sock:
+    with socket.create_connection(where, max(0.01, limit)) as sock:
         sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n{header}\r\n".encode())
         while len(data) < _LARGEST:
             sock.settimeout(max(0.01, end - time.monotonic()))

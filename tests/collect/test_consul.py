@@ -185,6 +185,18 @@ def test_a_token_that_is_no_more_is_told(bed: Bed, tmp_path: Path, server: Serve
     assert said.silence("one") == ""
 
 
+def test_what_is_not_shown_to_a_token_that_is_no_more_is_not_called_missing(
+    bed: Bed, tmp_path: Path, server: Server
+) -> None:
+    server.known = False
+    said = facts(bed, tmp_path)
+
+    for ask in (lambda: said.instance("web-two", "web"), lambda: said.policy("vault")):
+        with pytest.raises(Unknown, match="ACL not found") as unknown:
+            ask()
+        assert unknown.value.cause == "consul-gate:token"
+
+
 def test_a_right_that_is_missing_leaves_only_its_part_open(bed: Bed, tmp_path: Path, server: Server) -> None:
     server.lacks = ("/v1/operator",)
     said = facts(bed, tmp_path)
@@ -301,4 +313,4 @@ def test_an_agent_is_asked_as_gate_as_nobody_and_as_a_stranger(disk: dict[str, A
 def test_the_source_says_what_came_of_it(bed: Bed) -> None:
     source = consul.collect(bed, Access(), True, 1.0)
 
-    assert source == Source("refused", "the gate has no token: access.credentials.consul in the bed file")
+    assert source == Source("refused", "the gate has no token; it belongs into access.credentials.consul of the bed file")
