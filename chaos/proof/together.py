@@ -29,19 +29,39 @@ class Extent:
     checks: frozenset[str]
     hit: frozenset[str]
     beneath: frozenset[str]
+    stilled: frozenset[str] = frozenset()
+    """Units that it stops, or makes hang, as NODE/UNIT."""
+    begun: frozenset[str] = frozenset()
+    """Units that it starts again."""
 
     @classmethod
     def of(cls, bed: Bed, fault: Fault) -> Extent:
         """Its subjects are those that it names, and of the bed's those that its patterns mean."""
         meant = {subject for subject in graph(bed) if any(fnmatchcase(subject, p) for p in fault.subject)}
         hit = frozenset({*fault.subject, *meant})
-        return cls(_may_be_red(fault), hit, frozenset(under for subject in hit for under in needs(bed, subject)))
+        beneath = frozenset(under for subject in hit for under in needs(bed, subject))
+        stilled = frozenset(unit for call in fault.inject for unit in _stilled(call))
+        return cls(_may_be_red(fault), hit, beneath, stilled, frozenset(u for c in fault.inject for u in _begun(c)))
 
     def apart(self, other: Extent) -> bool:
-        """Whether no check that one of them may turn red tells of the other."""
+        """Whether no check that one of them may turn red tells of the other, and neither starts what the other stops."""
         if self.checks & other.checks or self.hit & other.hit:
             return False
+        if self.stilled & (other.stilled | other.begun) or other.stilled & self.begun:
+            return False
         return not (self.hit & other.beneath or other.hit & self.beneath)
+
+
+def _stilled(call: Call) -> list[str]:
+    said = call.arguments
+    still = said.get("active") is False or said.get("signal") in ("STOP", "KILL")
+    return [f"{said.get('node')}/{said['unit']}"] if still and "unit" in said else []
+
+
+def _begun(call: Call) -> list[str]:
+    said = call.arguments
+    units = [*said.get("restart", ()), *said.get("reload", ()), *said.get("units", ())]
+    return [f"{said.get('node')}/{unit}" for unit in units]
 
 
 def groups(bed: Bed, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ...]]:
