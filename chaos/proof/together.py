@@ -118,7 +118,7 @@ def _changes(call: Call) -> set[str]:
     """What a call changes, as far as its arguments name it; a call that names no single thing changes its node's whole."""
     told = call.arguments
     where = told.get("node") or told.get("namespace") or ""
-    units = [*told.get("restart", ()), *told.get("reload", ())]
+    units = [*told.get("restart", ()), *told.get("reload", ()), *told.get("units", ())]
     named = [*(told[name] for name in _NAMES if told.get(name)), *units]
     return {f"{where}/{name}" for name in named} or {f"{call.action} {where}"}
 

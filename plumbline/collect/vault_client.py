@@ -179,7 +179,7 @@ def _no_answer(error: Exception) -> NoAnswer:
     if any(alert in lower for alert in _ALERTS):
         return NoAnswer("refused", f"it refuses the client certificate: {_between(text)}")
     if "timed out" in lower or "timeout" in type(error).__name__.lower():
-        return NoAnswer("timeout", f"no answer in time: {text}")
+        return NoAnswer("timeout", "no connection in time" if "connect timeout" in lower else "no answer in time")
     if "refused" in lower:
         return NoAnswer("refused", "its port is closed")
     if "unreachable" in lower or "no route" in lower:

@@ -202,6 +202,11 @@ class VaultFacts:
         self._answered(node, told["status"], told["error"])
         return Said(told["status"], told["error"]), str(told["digest"])
 
+    def digests(self, name: str) -> set[str]:
+        """What the servers that told the gate a secret told it: one digest where it is the same everywhere."""
+        asked = [told[name] for told in self._gate("secrets").values()]
+        return {str(told["digest"]) for told in asked if told["status"] == 200}
+
     def anonymous(self, node: str) -> int:
         """The status of the answer to a client with a certificate and no token."""
         return self._answered(node, self._of(node, "anonymous", gate=True))

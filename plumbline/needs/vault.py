@@ -29,6 +29,7 @@ def servers(bed: Bed) -> Parts:
         yield from ((f"vault-file:{node}{path}", [f"node:{node}"]) for path in vault.files)
         yield f"vault:{node}", [unit, f"oobi:{node}", f"service-certificate:{shown}", f"tls-serial:{shown}"]
         yield f"tls-served:{shown}", [f"vault:{node}"]  # a server that hangs shows no certificate either
+        yield f"vault-process:{node}/binding", [f"vault-seal:{node}"]  # one that is sealed talks to no other server
         yield f"vault-trust:{node}", [f"vault:{node}"]
         yield f"vault-seal:{node}", [f"vault:{node}", f"vault-key:{node}"]
         yield from ((f"vault-server:{node}/{aspect}", [f"vault-seal:{node}"]) for aspect in SERVER_ASPECTS)

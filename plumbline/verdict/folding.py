@@ -67,7 +67,8 @@ def roots_of(results: Sequence[Result]) -> dict[str, Result]:
         edges.setdefault(result.subject, []).extend(result.needs)
         about.setdefault(result.subject, []).append(result)
     beneath = {r.nodeid: _beneath(r, edges) for r in red}
-    return {r.nodeid: _root(r, beneath, about) for r in red}
+    nearest = {r.nodeid: _root(r, beneath, about) for r in red}
+    return {nodeid: _last(root, nearest) for nodeid, root in nearest.items()}
 
 
 def _red(results: Sequence[Result]) -> list[Result]:
@@ -109,10 +110,27 @@ def _root(result: Result, beneath: Mapping[str, frozenset[str]], about: Mapping[
 
 
 def _mutual(candidate: Result, result: Result, beneath: Mapping[str, frozenset[str]]) -> bool:
-    """Of two things that stand on each other, or two open questions about one, the first explains the second."""
+    """Of two things that stand on each other, or two open questions about one, the first explains the second.
+
+    What has failed comes before what is unknown.
+    """
     if candidate.subject == result.subject:
         return candidate.outcome == "unknown" and (result.outcome == "failed" or candidate.nodeid > result.nodeid)
-    return result.subject in beneath[candidate.nodeid] and candidate.nodeid > result.nodeid
+    return result.subject in beneath[candidate.nodeid] and _place(candidate) > _place(result)
+
+
+def _last(root: Result, nearest: Mapping[str, Result]) -> Result:
+    """The root of a root is itself; where causes name each other in a ring, the first of the ring is."""
+    ring: dict[str, Result] = {}
+    while root.nodeid not in ring:
+        ring[root.nodeid] = root
+        root = nearest[root.nodeid]
+    again = list(ring.values())[list(ring).index(root.nodeid) :]
+    return min(again, key=_place)
+
+
+def _place(result: Result) -> tuple[bool, str]:
+    return result.outcome != "failed", result.nodeid
 
 
 def _group(result: Result) -> tuple[str, ...]:

@@ -58,6 +58,17 @@ def test_a_pattern_stands_for_all_that_it_means(bed: Bed) -> None:
     assert not apart(bed, fault(), fault("two", subject="port:*/browsers", red=["network.gateway-replies"]))
 
 
+def test_a_fault_that_starts_what_another_stops_may_not(bed: Bed) -> None:
+    file = {"node": "ucs-3", "path": "/etc/x", "append": "y", "restart": ["lldpd"]}
+    starts = fault("two", subject="setting:ucs-3/hostname", red=["host.hostname"], inject=[{"node.file": file}])
+    stops = fault(inject=[{"node.unit": {"node": "ucs-3", "unit": "lldpd", "active": False}}])
+    elsewhere = fault(inject=[{"node.unit": {"node": "ucs-4", "unit": "lldpd", "active": False}}])
+
+    assert not apart(bed, stops, starts)
+    assert not apart(bed, starts, stops)
+    assert apart(bed, elsewhere, starts)
+
+
 def test_every_fault_is_in_one_group_in_its_order(bed: Bed) -> None:
     faults = [fault(str(number)) for number in range(3)]
 

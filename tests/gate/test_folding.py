@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
 from plumbline.verdict import Result, fold, verdict
-from plumbline.verdict.folding import causes
+from plumbline.verdict.folding import causes, roots_of
 from plumbline.verdict.model import Outcome
 
 
@@ -69,6 +71,27 @@ def test_cycles_are_harmless() -> None:
     one, two, three = red("a:1", "b:2"), red("b:2", "c:3"), red("c:3", "a:1")
 
     assert told(one, two, three) == [(["a:1"], ["b:2", "c:3"])]
+
+
+def test_a_cause_that_is_named_may_close_a_ring() -> None:
+    shown, silent = red("tls:a", "vault:a", check="pki.served"), red("vault:a", "serial:a", check="vault.answers")
+    serial = red("serial:a", check="pki.serial", outcome="unknown", cause="tls:a")
+
+    assert told(shown, silent, serial) == [(["vault:a"], ["tls:a", "serial:a"])]
+
+
+def test_every_root_is_its_own_whatever_stands_on_what() -> None:
+    for seed in range(300):
+        chance = random.Random(seed)
+        names = [f"k{n}:x" for n in range(6)]
+        results = [
+            red(name, *chance.sample(names, 2), outcome=chance.choice(["failed", "unknown"]), cause=chance.choice(["", *names]))
+            for name in names
+        ]  # fmt: skip
+        found = roots_of(results)
+
+        assert all(found[root.nodeid] is root for root in found.values()), seed
+        assert sum(len(f.roots) + len(f.consequences) for f in fold(results)) == len(results)
 
 
 def test_two_failures_of_one_thing_do_not_hide_each_other() -> None:
