@@ -1,24 +1,17 @@
-"""What Consul said, typed: each agent of itself, on its node, and the servers of the whole."""
+"""What Consul's servers said of the whole, typed, and its agents beside it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from plumbline.bed import Bed
+from plumbline.facts.consul_agent import GATE, Agent, Object, denied
 from plumbline.facts.facts import Facts
 from plumbline.outcome import Unknown
 
-Object = dict[str, Any]
-GATE = "consul-gate:token"
-_DENIED = (401, 403)
-_ALONE = "primary-dc-down"
-"""Whom an agent takes everybody for who asks while it can ask no server."""
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([\d.]+)(ms|s|m|h)")
 _RULE = re.compile(r'(\w+)\s+"([^"]*)"\s*\{\s*policy\s*=\s*"(\w+)"\s*\}|^\s*(\w+)\s*=\s*"(\w+)"', re.MULTILINE)
 
 
@@ -32,35 +25,6 @@ class Member:
     server: bool
     datacenter: str
     version: str
-
-
-@dataclass(frozen=True)
-class Tls:
-    """How a listener of an agent treats who comes, as far as the agent tells."""
-
-    incoming: bool
-    outgoing: bool
-    hostname: bool
-    least: str
-
-
-@dataclass(frozen=True)
-class Keyrings:
-    """Keys of the gossip by digest: the configured one, and those of both pools."""
-
-    configured: str
-    lan: tuple[str, ...]
-    wan: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SecretFile:
-    """A file with a key or a token in it. `open` says whether others than its owner's group can read it."""
-
-    path: str
-    owner: str
-    mode: int
-    open: bool
 
 
 @dataclass(frozen=True)
@@ -89,105 +53,6 @@ class Key:
     seen: Mapping[str, float | None]
     deleted: bool
     elsewhere: int
-
-
-class Agent:
-    """One agent; each accessor raises Unknown where that part could not be read."""
-
-    def __init__(self, node: str, facts: Object) -> None:
-        self.node, self._facts = node, facts
-
-    @property
-    def answers(self) -> bool:
-        """Whether it answered on its loopback, to whomever."""
-        return bool(self._facts["agent"]["outcome"] == "ok")
-
-    @property
-    def why(self) -> str:
-        """What it said instead, and what it last complained of."""
-        asked = self._facts["agent"]
-        return "; ".join([f"{asked['outcome']}: {asked['error']}", *asked.get("said", ())])
-
-    def status(self, who: str) -> int:
-        """The HTTP status that it gave to `nobody`, or to a `stranger` with a token that was never made."""
-        if not self.answers:
-            raise Unknown(f"the agent of {self.node}: {self.why}", cause=f"consul-agent:{self.node}")
-        status = int(self._facts["agent"]["status"][who])
-        if status >= 500:
-            raise Unknown(
-                f"the agent of {self.node} cannot tell who asks: {status}", cause=f"consul-member:{self.node}"
-            )
-        return status
-
-    @cached_property
-    def self(self) -> Object:
-        """What it says of itself."""
-        found = self._facts["agent"]["self"]
-        if found is None:
-            error = str(self._facts["agent"]["error"])
-            # who asks is known to servers alone, which an agent that is no member cannot ask
-            alone = error[:3] not in map(str, _DENIED) or _ALONE in error
-            told = f"consul-member:{self.node}" if alone else GATE
-            cause = told if self.answers else f"consul-agent:{self.node}"
-            raise Unknown(f"the agent of {self.node} does not tell of itself: {self.why}", cause=cause)
-        return dict(found)
-
-    @property
-    def rpc(self) -> Tls:
-        """Its RPC."""
-        return _tls(self.self["rpc_tls"])
-
-    @property
-    def https(self) -> Tls:
-        """Its HTTPS."""
-        return _tls(self.self["https_tls"])
-
-    @property
-    def keyrings(self) -> Keyrings:
-        """Its keys of the gossip."""
-        found = self._part("keyrings")
-        return Keyrings(next(iter(found["configured"]), ""), tuple(found["lan"]), tuple(found["wan"]))
-
-    @property
-    def keeps_token(self) -> bool:
-        """Whether it finds its own token again when it is started again."""
-        found = self._part("tokens")
-        return bool(found["configured"] or found["persisted"])
-
-    @property
-    def secret_files(self) -> tuple[SecretFile, ...]:
-        """Files with a key or a token in them."""
-        return tuple(
-            SecretFile(path, f["owner"], f["mode"], bool(f["mode"] & 0o007) and not f["shut"])
-            for path, f in self._part("files").items()
-        )
-
-    def checks(self, instance: str) -> tuple[tuple[float, float], ...]:
-        """Interval and timeout (s) of each check that it makes of an instance."""
-        _ = self.self
-        made = [check for check in self._facts["agent"]["checks"] if check["instance"] == instance]
-        return tuple((_seconds(check["interval"]), _seconds(check["timeout"])) for check in made)
-
-    def first_states(self, instance: str) -> tuple[str, ...]:
-        """The states that checks of an instance begin with, where its definition gives any."""
-        return tuple(state for state in self._part("services").get(instance, ()) if state)
-
-    @property
-    def unseen_s(self) -> float | None:
-        """Seconds since it last noted that it was there; None where it never did."""
-        found = self._part("last_seen")
-        return None if found is None else float(found)
-
-    @property
-    def elections(self) -> int:
-        """How often it became the leader lately."""
-        return int(self._part("elections") or 0)
-
-    def _part(self, name: str) -> Any:
-        if name not in self._facts:
-            why = self._facts["errors"].get(name, "it was not read")
-            raise Unknown(f"{self.node}: {name} of its Consul agent: {why}", cause=f"node:{self.node}")
-        return self._facts[name]
 
 
 class Consul:
@@ -238,6 +103,7 @@ class Consul:
 
     def members(self, node: str) -> dict[str, Member]:
         """The members, by name, as a server sees them."""
+        self._shown("node")
         found = self.server(node)
         if found["denied"]:
             raise Unknown(f"server {node} shows the gate no members: {found['denied']}", cause=GATE)
@@ -280,6 +146,7 @@ class Consul:
 
     def instance(self, id: str, service: str) -> Instance | None:
         """An instance of a service; None where the catalog has none of that id."""
+        self._shown("node", "service")
         listed = next((s for s in self._shared(f"services/{service}") or () if s["ServiceID"] == id), None)
         if listed is None:
             return None
@@ -290,6 +157,11 @@ class Consul:
             id, listed["Node"], listed["ServiceAddress"] or listed["Address"], listed["ServicePort"],
             (listed.get("ServiceMeta") or {}).get("cluster", ""), state, said[:200],
         )  # fmt: skip
+
+    def checks(self, node: str, instance: str) -> tuple[tuple[float, float], ...]:
+        """Interval and timeout (s) of each check that the agent of a node makes of an instance."""
+        self._shown("node", "service")
+        return self.agent(node).checks(instance)
 
     @property
     def key(self) -> Key:
@@ -305,12 +177,18 @@ class Consul:
         _ = self.speaking
         return self._facts.raw("consul").facts
 
+    def _shown(self, *kinds: str) -> None:
+        """Unknown where the gate may not read such things: Consul leaves them out of its lists without a word."""
+        rights = self._facts.raw("consul").facts.get("rights") or {}
+        if lacking := [f"read {kind}" for kind in kinds if rights.get(f"read {kind}") is False]:
+            raise Unknown(f"the gate is not shown all: it lacks {', '.join(lacking)}", cause=GATE)
+
     def _shared(self, part: str) -> Any:
         found = self._all()
         if part not in found:
             why = found["errors"].get(part, "no server knows of a leader")
             asked = f"consul-api:{found['asked']}" if found["asked"] else "consul:leader"
-            cause = GATE if why[:3] in map(str, _DENIED) else asked
+            cause = GATE if denied(why) else asked
             raise Unknown(f"{part} of Consul: {why}", cause=cause)
         return found[part]
 
@@ -318,11 +196,6 @@ class Consul:
         """The node whose address this is, with or without a port; the address where it is nobody's."""
         host = address.rpartition(":")[0] or address
         return next((name for name, node in self._bed.nodes.items() if str(node.oobi) == host), host)
-
-
-def denied(status: int) -> bool:
-    """Whether an HTTP status says that one may not."""
-    return status in _DENIED
 
 
 def parsed(rules: str) -> dict[str, dict[str, str] | str]:
@@ -336,12 +209,3 @@ def parsed(rules: str) -> dict[str, dict[str, str] | str]:
             assert isinstance(names, dict)
             names[name] = access
     return found
-
-
-def _seconds(text: str) -> float:
-    """A duration as Go writes it, such as 1m0s."""
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
-
-
-def _tls(found: Object) -> Tls:
-    return Tls(bool(found["incoming"]), bool(found["outgoing"]), bool(found["hostname"]), str(found["least"] or ""))

@@ -62,7 +62,9 @@ def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
         if other != node:
             yield f"consul-gossip:{node}>{other}", [f"consul-unit:{other}", f"consul-agent:{other}", f"node:{node}"]
             yield f"consul-member:{node}", [f"consul-gossip:{other}>{node}"]
-    yield f"consul-member:{node}", [f"consul-agent:{node}", f"consul-keyring:{node}", "consul:leader"]
+    # a server with a key of its own sees nobody
+    keys = [f"consul-keyring:{other}" for other in dict.fromkeys((node, *declared.servers))]
+    yield f"consul-member:{node}", [f"consul-agent:{node}", *keys, "consul:leader"]
     yield f"consul-dns:{node}", [f"consul-agent:{node}", f"consul-bind:{node}/dns", "consul:leader"]
     yield f"consul-dns:{node}", [f"consul-rpc:{node}>{other}" for other in servers]
     yield f"consul-dns:{node}", [f"consul-member:{other}" for other in dict.fromkeys((node, *declared.servers))]

@@ -6,7 +6,8 @@ from plumbline.bed.consul import Access
 from plumbline.bed.consul import Consul as Declared
 from plumbline.check import check, for_each, found
 from plumbline.collect.consul import MAY, MAY_NOT, right
-from plumbline.facts.consul import Consul, denied
+from plumbline.facts.consul import Consul
+from plumbline.facts.consul_agent import denied
 from plumbline.outcome import Unknown
 from plumbline.subjects import Thing
 from suites.consul.cases import gate, on, policies, whole

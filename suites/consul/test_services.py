@@ -42,7 +42,7 @@ def test_an_instance_is_registered(instance: InstanceOf, consul: Consul, bed: Be
 @for_each("instance", instances("check"))
 def test_an_instance_is_checked_as_often_as_declared(instance: InstanceOf, consul: Consul) -> None:
     """The agent makes a check of each instance, with the declared interval and timeout."""
-    made = consul.agent(instance.node).checks(instance.id)
+    made = consul.checks(instance.node, instance.id)
     check = instance.spec.check
     declared = check.interval.total_seconds(), check.timeout.total_seconds()
     other = [f"every {every:g} s, {long:g} s long" for every, long in made if (every, long) != declared]

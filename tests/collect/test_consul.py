@@ -18,7 +18,8 @@ from plumbline.bed import Bed, load
 from plumbline.collect import consul, plan
 from plumbline.collect.access import Access
 from plumbline.collect.planned import World
-from plumbline.facts.consul import Agent, Consul, parsed
+from plumbline.facts.consul import Consul, parsed
+from plumbline.facts.consul_agent import Agent
 from plumbline.facts.facts import Facts
 from plumbline.facts.source import Source
 from plumbline.outcome import Unknown
@@ -55,6 +56,7 @@ class Server:
     port: int = 0
     leader: str = "127.0.0.1:8300"
     known: bool = True
+    blind: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     silent: bool = False
     keys: dict[str, str] = field(default_factory=dict)
@@ -72,7 +74,8 @@ class Server:
             return self._key(method, path, body)
         if path == "/v1/internal/acl/authorize":
             may = [(right["Resource"], right["Access"]) for right in json.loads(body)]
-            return 200, [{"Allow": access == "read" and kind != "keyring"} for kind, access in may]
+            never = ("keyring", *self.blind)
+            return 200, [{"Allow": access == "read" and kind not in never} for kind, access in may]
         return (200, self.pages[path]) if path in self.pages else (404, "")
 
     def _key(self, method: str, path: str, body: str) -> tuple[int, Any]:
@@ -195,6 +198,15 @@ def test_what_is_not_shown_to_a_token_that_is_no_more_is_not_called_missing(
         with pytest.raises(Unknown, match="ACL not found") as unknown:
             ask()
         assert unknown.value.cause == "consul-gate:token"
+
+
+def test_what_the_gate_may_not_read_is_open_since_lists_leave_it_out(bed: Bed, tmp_path: Path, server: Server) -> None:
+    server.blind = ("node",)
+    said = facts(bed, tmp_path)
+
+    with pytest.raises(Unknown, match="lacks read node") as unknown:
+        said.members("one")
+    assert unknown.value.cause == "consul-gate:token"
 
 
 def test_a_right_that_is_missing_leaves_only_its_part_open(bed: Bed, tmp_path: Path, server: Server) -> None:

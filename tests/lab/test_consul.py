@@ -18,7 +18,8 @@ from lab.disks import FileSpec
 from lab.pki import Pki
 from plumbline.bed import Bed, load
 from plumbline.collect import consul as collect
-from plumbline.facts.consul import Agent, Consul, denied
+from plumbline.facts.consul import Consul
+from plumbline.facts.consul_agent import Agent, denied
 from plumbline.facts.facts import Facts
 from plumbline.remote import consul as remote
 from tests.lab.agents import BED, Agents, agents
