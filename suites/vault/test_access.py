@@ -106,7 +106,9 @@ def test_a_secret_is_told_to_whom_it_is_for(asked: OnServer, vault: VaultFacts, 
     said, digest = vault.secret(asked.node, asked.name)
 
     assert said.status == 200, found(f"{declared.secrets[asked.name].path}: {said}", expected="status 200")
-    assert vault.digests(asked.name) == {digest}, found("another value than another server tells", expected="the same everywhere")
+    assert vault.digests(asked.name) == {digest}, found(
+        "another value than another server tells", expected="the same everywhere"
+    )
 
 
 @check(
