@@ -18,6 +18,7 @@ from plumbline.bed import BedError, load
 from plumbline.collect.access import Access
 from plumbline.collect.run import collect
 from plumbline.collect.ssh import close, control_folder
+from plumbline.facts.source import REFUSAL, write_json
 from plumbline.outcome import BedUnreachable
 
 
@@ -38,12 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         if access.netns:
             namespace.enter(access.netns)
         collect(bed, access, options.out, options.active, lambda line: print(f"{_since(started)} {line}", flush=True))
-    except BedError as error:
+    except (BedError, BedUnreachable) as error:
         print(error, file=sys.stderr)
-        return 4
-    except BedUnreachable as error:
-        print(error, file=sys.stderr)
-        return BedUnreachable.exit_code
+        write_json(options.out / REFUSAL, str(error))
+        return 4 if isinstance(error, BedError) else BedUnreachable.exit_code
     print(f"{_since(started)} done")
     return 0
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from plumbline import namespace, places
-from plumbline.bed import Bed
+from plumbline.bed import Bed, BedError
 from plumbline.bed.secrets import resolve, resolve_path
 from plumbline.outcome import BedUnreachable
 
@@ -26,6 +26,8 @@ class Access:
     kubeconfig: Path | None = None
     context: str | None = None
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Credentials that are declared and cannot be read, and why; never anything of what they hold."""
 
     @classmethod
     def of(cls, bed: Bed, file: Path | None = None) -> Access:
@@ -36,6 +38,7 @@ class Access:
         if bed.realised_by == "lab":
             return cls._of_lab(file or places.runtime(bed.bed) / "access.json")
         declared, beside = bed.access, bed.path
+        credentials, lacking = _read(declared.credentials, lambda value: resolve(value, beside))
         return cls(
             ssh_config=resolve_path(declared.ssh.config, beside) if declared.ssh.config else None,
             known_hosts=resolve_path(declared.ssh.known_hosts, beside) if declared.ssh.known_hosts else None,
@@ -43,24 +46,23 @@ class Access:
             sudo=declared.ssh.sudo,
             kubeconfig=resolve_path(declared.kubeconfig, beside) if declared.kubeconfig else None,
             context=resolve(declared.context, beside) if declared.context else None,
-            credentials={
-                name: resolve(value, beside, f"access.credentials.{name}")
-                for name, value in declared.credentials.items()
-            },
+            credentials=credentials,
+            lacking=lacking,
         )
 
     @classmethod
     def _of_lab(cls, file: Path) -> Access:
         try:
             told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            credentials, lacking = _read(
+                told.get("credentials", {}), lambda path: Path(path).read_text("utf-8").strip()
+            )
             access = cls(
                 netns=str(told["netns"]),
                 ssh_config=Path(told["ssh_config"]),
                 kubeconfig=Path(told["kubeconfig"]) if "kubeconfig" in told else None,
-                credentials={
-                    name: Path(path).read_text(encoding="utf-8").strip()
-                    for name, path in told.get("credentials", {}).items()
-                },
+                credentials=credentials,
+                lacking=lacking,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BedUnreachable(
@@ -71,6 +73,11 @@ class Access:
                 f"the runner's network namespace {access.netns} does not exist", remedy="python -m lab up"
             )
         return access
+
+    def without(self, name: str) -> str:
+        """Where a credential that is not there should come from, and why it does not, where that is known."""
+        why = self.lacking.get(name)
+        return f"access.credentials.{name}: {why}" if why else f"access.credentials.{name} in the bed file"
 
     def require_inside(self, bed: Bed) -> None:
         """BedUnreachable unless this thread stands where the bed's addresses are the bed's."""
@@ -84,3 +91,18 @@ class Access:
                 f"this process is not in the network namespace {self.netns}: nothing was sent",
                 remedy="python -m plumbline.collect enters it by itself",
             )
+
+
+def _read(declared: Mapping[str, str], read: Callable[[str], str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The credentials that can be read; and why not, for the others, which hinder nobody but who needs them."""
+    found, lacking = dict[str, str](), dict[str, str]()
+    for name, value in declared.items():
+        try:
+            found[name] = read(value)
+        except BedError as error:
+            lacking[name] = ", ".join(filter(None, (error.problems[0].found, error.problems[0].hint)))
+        except OSError as error:
+            lacking[name] = f"{value}: {error.strerror}"
+        except UnicodeDecodeError:
+            lacking[name] = f"{value}: the file is not text"
+    return found, lacking

@@ -71,7 +71,7 @@ def collect(bed: Bed, access: Access, active: bool, patience: float) -> Source:
     started, consul = time.monotonic(), bed.consul
     assert consul is not None
     if not access.credentials.get(CREDENTIAL):
-        return Source("refused", "the gate has no token; it belongs into access.credentials.consul of the bed file")
+        return Source("refused", f"the gate has no token; {access.without(CREDENTIAL)}")
     limit = _budget(bed, "consul_api", _LIMIT_S) * patience
     with _files(access) as files:
         clients = {node: _Client(bed, access, node, files, limit) for node in consul.servers}

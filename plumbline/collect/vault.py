@@ -70,7 +70,7 @@ def ask(bed: Bed, access: Access, active: bool, patience: float) -> Source:
         credentials = Credentials.of(access.credentials[NAME])
         context = credentials.context()
     except KeyError:
-        return Source("refused", "the gate has no credentials for Vault: access.credentials.vault in the bed file")
+        return Source("refused", f"the gate has no credentials for Vault: {access.without(NAME)}")
     except ValueError as error:
         return Source("refused", str(error))
     run = _Run(bed, vault, credentials, context, patience, active)

@@ -15,7 +15,7 @@ from plumbline.facts.cluster import API, Cluster, Pod
 from plumbline.facts.host_key import HostKey
 from plumbline.facts.node import NodeFacts, PodFacts
 from plumbline.facts.replies import Http, Reply, ScrapeTarget
-from plumbline.facts.source import Source
+from plumbline.facts.source import REFUSAL, Source
 from plumbline.outcome import Unknown
 
 _POLL_S = 0.02
@@ -33,6 +33,7 @@ class Facts:
         self._sources: dict[str, Source] = {}
         self._nodes: dict[str, NodeFacts] = {}
         self._replies: dict[str, dict[str, Any]] = {}
+        self._missing = ""
 
     def node(self, name: str) -> NodeFacts:
         """What a node said of itself. Unknown where it did not answer."""
@@ -217,11 +218,17 @@ class Facts:
 
     def _started(self) -> dict[str, Any]:
         """What the collector wrote down when it began; waits for that, but not for long."""
-        path, end = self.directory / "collect.json", time.monotonic() + _START_S
-        while not path.exists():
-            if time.monotonic() > end:
-                raise Unknown("nothing was collected: the collector did not start")
-            time.sleep(_POLL_S)
+        path, refusal = self.directory / "collect.json", self.directory / REFUSAL
+        end = time.monotonic() + _START_S
+        while not path.exists() and not self._missing:
+            if refusal.exists():
+                self._missing = f"nothing was collected: {' '.join(json.loads(refusal.read_bytes()).split())}"
+            elif time.monotonic() > end:
+                self._missing = "nothing was collected: the collector did not start"
+            else:
+                time.sleep(_POLL_S)
+        if self._missing:
+            raise Unknown(self._missing)
         return dict(json.loads(path.read_bytes()))
 
     def _wait(self, name: str, cause: str) -> None:

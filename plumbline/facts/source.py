@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+REFUSAL = "refused.json"
+"""Why nothing is collected at all, beside the facts that were not."""
 Outcome = Literal["ok", "unreachable", "timeout", "rubbish", "refused"]
 
 

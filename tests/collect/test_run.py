@@ -148,6 +148,25 @@ def test_a_collector_that_died_is_noticed_at_once(bed: Bed, tmp_path: Path) -> N
     assert time.monotonic() - started < 1
 
 
+def test_a_collector_that_refuses_says_why_to_every_check_at_once(bed: Bed, tmp_path: Path) -> None:
+    (tmp_path / "refused.json").write_text(json.dumps("the bed file is\nnot one"))
+    facts, started = Facts(tmp_path, bed), time.monotonic()
+
+    for node in ("n1", "n2"):
+        with pytest.raises(Unknown, match="nothing was collected: the bed file is not one"):
+            facts.node(node)
+    assert time.monotonic() - started < 1
+
+
+def test_a_credential_that_cannot_be_read_hinders_only_who_needs_it(tmp_path: Path, bed: Bed) -> None:
+    declared = {"vault": "${env:PLUMBLINE_NO_SUCH}", "consul": "plain"}
+    access = Access.of(bed.model_copy(update={"access": bed.access.model_copy(update={"credentials": declared})}))
+
+    assert access.credentials == {"consul": "plain"}
+    assert access.without("vault").startswith("access.credentials.vault: ${env:PLUMBLINE_NO_SUCH} is not set")
+    assert access.without("other") == "access.credentials.other in the bed file"
+
+
 def test_rubbish_in_a_file_is_unknown(bed: Bed, tmp_path: Path) -> None:
     (tmp_path / "nodes").mkdir()
     (tmp_path / "nodes" / "n1.json").write_text("{")
@@ -177,4 +196,5 @@ def test_the_command_ends_with_10_where_the_lab_is_not_up(tmp_path: Path) -> Non
 
     assert ended.returncode == 10
     assert "python -m lab up" in ended.stderr
+    assert "python -m lab up" in (tmp_path / "out" / "refused.json").read_text()
     assert "Traceback" not in ended.stderr
