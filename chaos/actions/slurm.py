@@ -63,7 +63,7 @@ class _Look(Arguments):
 
 @action("slurm.ready")
 class Ready(_Look):
-    """Whether all controllers are up, or those that are named, and all compute nodes take jobs."""
+    """Whether all controllers are up, or those that are named, all compute nodes take jobs, and none of a gate's is left."""
 
     controllers: tuple[Node, ...] = Field(default=(), description="by default all of them")
     nodes: bool = Field(default=True, description="whether compute nodes must be well too")
@@ -74,8 +74,18 @@ class Ready(_Look):
         wanted = self.controllers or slurm.controllers
         if not all(re.search(rf" at {re.escape(name)} is UP", ping) for name in wanted):
             return False
+        if not self.nodes:
+            return True
         found = _nodes(bed, reach)
-        return not self.nodes or (set(slurm.compute) <= found.keys() and all(_up(found[n]) for n in slurm.compute))
+        return all(node in found and _up(found[node]) for node in slurm.compute) and not self._at_work(slurm, reach)
+
+    def _at_work(self, slurm: Slurm, reach: Reach) -> bool:
+        """Whether a job of a gate has a processor: one on a node that was lost may keep it until the node is back."""
+        if slurm.jobs is None:
+            return False
+        command = ["timeout", "5", "squeue", "-h", "-u", slurm.jobs.user, "-t", "running,completing,configuring"]
+        done = reach.ask(slurm.submit, command)
+        return done.code != 0 or bool(done.out.strip())
 
 
 @action("slurm.accounting")
@@ -95,7 +105,7 @@ class AccountingReady(_Look):
 
 @action("slurm.node")
 class NodeState(Arguments):
-    """A compute node, drained for a reason or taking jobs again; or only looked at: whether Slurm calls it up."""
+    """A compute node, drained for a reason, or asked again and taking jobs; or only looked at: whether Slurm calls it up."""
 
     node: Node
     drained: bool | None = None
@@ -109,9 +119,16 @@ class NodeState(Arguments):
         return [Call("slurm.node", {"node": self.node, "drained": was, "reason": self.reason})]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
-        if self.drained is None or self.holds(bed, reach):
+        if self.drained is None:
             return
-        state = ("state=drain", f"reason={self.reason}") if self.drained else ("state=resume",)
+        now = self._now(bed, reach)
+        drained, lost = "DRAIN" in now["state_flags"], now["state"].lower() == "down"
+        if self.drained and not drained:
+            state = ["state=drain", f"reason={self.reason}"]
+        elif not self.drained and (drained or lost):  # Slurm itself asks a node that it lost every 100 s or so
+            state = ["state=resume"]
+        else:
+            return
         _ask(bed, reach, "scontrol", "update", f"nodename={self.node}", *state)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:

@@ -127,7 +127,7 @@ class Association:
 
 @dataclass(frozen=True)
 class Job:
-    """What became of a job: `error` is what the submission was refused with."""
+    """What became of a job: `error` is what the submission was refused with, `unrecorded` why accounting did not tell."""
 
     name: str
     id: str
@@ -136,6 +136,7 @@ class Job:
     reasons: tuple[str, ...]
     output: str
     records: tuple[Object, ...]
+    unrecorded: str
 
     def __str__(self) -> str:
         if self.error:
@@ -304,6 +305,7 @@ class SlurmFacts:
         return Job(
             name, found["id"], found["error"], tuple(t["state"] for t in found["tasks"]),
             tuple(t["reason"] for t in found["tasks"]), found["output"], tuple(found["records"]),
+            told["unrecorded"],
         )  # fmt: skip
 
 

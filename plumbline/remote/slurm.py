@@ -60,6 +60,8 @@ def _guarded(part: Callable[[Any], Any], asked: Any) -> tuple[Any, str | None]:
         return part(asked), None
     except CommandError as error:
         return None, str(error)[:300]
+    except subprocess.TimeoutExpired as error:
+        return None, f"{error.cmd[0]}: no answer in {error.timeout:g} s"
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         return None, f"{type(error).__name__}: {error}"[:300]
 

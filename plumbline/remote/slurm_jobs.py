@@ -26,6 +26,8 @@ _ANSWER_S = 6.0
 _MOST_OUTPUT = 4096
 _FOLDER = "plumbline-"
 _STALE_S = 3600
+_LAST_S = 180
+"""After which Slurm itself removes a job of a gate that has not begun."""
 _RUNS = frozenset({"PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "RESIZING", "SIGNALING"})
 _WAITS = frozenset({"", "None", "Priority", "BeginTime", "Prolog"})
 """Reasons of a job that has not been looked at yet."""
@@ -60,20 +62,19 @@ def run_jobs(request: Json, deadline: float) -> Json:
         session.call(["mkdir", "--mode=0755", folder])
     except CommandError as error:  # without a place for its output no job is handed in
         found = {job["name"]: {**_untried(job), "error": str(error)} for job in request["jobs"]}
-        return {"jobs": found, "seconds": time.monotonic() - started}
+        return {"jobs": found, "unrecorded": "", "seconds": time.monotonic() - started}
     try:
         with ThreadPoolExecutor(len(request["jobs"]) + 1) as pool:
             found = dict(
                 zip((j["name"] for j in request["jobs"]), pool.map(session.submit, request["jobs"]), strict=True)
             )
         session.follow(found, end)
-        if request.get("accounting"):
-            session.record(found, end)
+        unrecorded = session.record(found, end) if request.get("accounting") else ""
         for job in found.values():
             job["output"] = _output(folder, job["name"])
     finally:
         session.clear()
-    return {"jobs": found, "seconds": time.monotonic() - started}
+    return {"jobs": found, "unrecorded": unrecorded, "seconds": time.monotonic() - started}
 
 
 class _Session:
@@ -101,6 +102,7 @@ class _Session:
         """Hands a job in, or only asks whether it could be (`wanted: fit`)."""
         output = os.path.join(self.folder, f"{job['name']}-%a.out")
         command = ["sbatch", "--parsable", f"--job-name=plumbline-{job['name']}", f"--output={output}", "--chdir=/tmp"]
+        command += ["--no-requeue", f"--deadline=now+{_LAST_S}"]  # should nobody be there to cancel it
         command += ["--test-only"] if job["wanted"] == "fit" else []
         made = _untried(job)
         try:
@@ -128,18 +130,23 @@ class _Session:
                 return
             time.sleep(_POLL_S)
 
-    def record(self, found: dict[str, Json], end: float) -> None:
-        """Until accounting has all those that ended."""
+    def record(self, found: dict[str, Json], end: float) -> str:
+        """Until accounting has all those that ended; why it does not tell, or empty."""
         ended = [job for job in found.values() if job["wanted"] == "end" and job["tasks"] and _ended(job)]
         while ended:
-            told = json.loads(self.call(["sacct", "--json", "-j", ",".join(job["id"] for job in ended)]) or "{}")
+            try:
+                said = self.call(["sacct", "--json", "-j", ",".join(job["id"] for job in ended)])
+            except CommandError as error:
+                return str(error)
+            told = json.loads(said or "{}")
             for job in ended:
                 job["records"] = [_record(r) for r in told.get("jobs", ()) if job["id"] in _ids(r)]
             if all(len(job["records"]) >= len(job["tasks"]) and _written(job) for job in ended):
-                return
+                break
             if time.monotonic() + _POLL_S > end:
-                return
+                break
             time.sleep(_POLL_S)
+        return ""
 
     def clear(self) -> None:
         """Nothing of this gate stays, nor what an earlier one had to leave behind long ago."""

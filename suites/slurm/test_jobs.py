@@ -88,6 +88,8 @@ def test_a_job_is_written_down(name: str, slurm: SlurmFacts, declared: Slurm) ->
     job = slurm.job(name)
     if set(job.states) != {"COMPLETED"}:
         raise Unknown(f"it did not come to its end: {job}", cause=f"slurm-job:{name}")
+    if job.unrecorded:
+        raise Unknown(f"accounting does not tell: {job.unrecorded}", cause="slurm:accounting")
     account = declared.jobs.account if declared.jobs else None
     told = [f"{r['state']}, exit {r['exit']}, account {r['account']}" for r in job.records]
     right = f"COMPLETED, exit 0, account {account or (job.records[0]['account'] if job.records else '')}"
