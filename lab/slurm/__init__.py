@@ -158,14 +158,15 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
     def shown(*what: str) -> list[str]:
         return sacctmgr("--noheader", "--parsable2", "show", *what)[1].split("\n")
 
-    def in_touch() -> str:
-        """Empty when the controller has told accounting of its cluster: what is added before that it never hears of."""
+    def in_touch() -> bool:
         known = dict(line.partition("|")[::2] for line in shown("cluster", "format=cluster,controlhost"))
-        return (
-            "" if known.get(slurm.cluster) else f"accounting does not know where the controller of {slurm.cluster} is"
-        )
+        return bool(known.get(slurm.cluster))
 
-    _await(in_touch, deadline)
+    _await(lambda: "" if sacctmgr("--noheader", "show", "cluster")[0] == 0 else "slurmdbd does not answer", deadline)
+    _await(lambda: _silent(bed, slurm), deadline)
+    if not in_touch():  # a controller with a state begins without accounting too, and never tells it where it is
+        machine.run(bed.bed, slurm.controllers[0], ["systemctl", "restart", "slurmctld"], timeout=60)
+    _await(lambda: "" if in_touch() else "accounting does not know where the controller is", deadline)
     if not (slurm.jobs and slurm.jobs.account):
         return
     user, account, of_cluster = slurm.jobs.user, slurm.jobs.account, f"cluster={slurm.cluster}"
@@ -183,9 +184,8 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
 
 def _unready(bed: Bed, slurm: Slurm) -> str:
     """What is not yet as it must be: controllers up and all compute nodes idle; empty where all is well."""
-    ping = machine.run(bed.bed, slurm.submit, ["scontrol", "ping"], timeout=15).stdout
-    if ping.count(" is UP") < len(slurm.controllers):
-        return ping.strip() or "no controller answers"
+    if said := _silent(bed, slurm):
+        return said
     told = machine.run(bed.bed, slurm.submit, ["sinfo", "--json"], timeout=15).stdout
     try:
         nodes = json.loads(told)["nodes"]
@@ -193,6 +193,12 @@ def _unready(bed: Bed, slurm: Slurm) -> str:
         return "sinfo gives no JSON"
     other = [f"{n['name']} {n['state']} {n['state_flags']}" for n in nodes if n["state"] != "idle" or n["state_flags"]]
     return ", ".join(other) if nodes else "no node"
+
+
+def _silent(bed: Bed, slurm: Slurm) -> str:
+    """Which controllers are not up; empty where all are."""
+    ping = machine.run(bed.bed, slurm.submit, ["scontrol", "ping"], timeout=15).stdout
+    return "" if ping.count(" is UP") == len(slurm.controllers) else ping.strip() or "no controller answers"
 
 
 def _await(lacking: Callable[[], str], deadline: float) -> None:

@@ -325,6 +325,4 @@ def test_an_agent_is_asked_as_gate_as_nobody_and_as_a_stranger(disk: dict[str, A
 def test_the_source_says_what_came_of_it(bed: Bed) -> None:
     source = consul.collect(bed, Access(), True, 1.0)
 
-    assert source == Source(
-        "refused", "the gate has no token; it belongs into access.credentials.consul of the bed file"
-    )
+    assert source == Source("refused", "the gate has no token; access.credentials.consul in the bed file")
