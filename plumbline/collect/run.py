@@ -147,13 +147,13 @@ def _salted(request: dict[str, Any], salt: bytes) -> dict[str, Any]:
 def _ask_node(run: _Run, node: str, request: dict[str, Any], patience: float) -> Source:
     ssh = replace(run.ssh, connect_timeout=round(patience * run.ssh.connect_timeout))
     read = patience * READ_S
-    return ssh.ask(_login(run, node), {**request, "deadline": read - 1}, read + ssh.connect_timeout)
+    return ssh.ask(Login.of(run.bed, run.access, node), {**request, "deadline": read - 1}, read + ssh.connect_timeout)
 
 
 def _read_host_keys(run: _Run, nodes: dict[str, Future[Source]]) -> None:
     """When all nodes have answered: a server that is busy with a login is slow to show its key to somebody else."""
     wait(nodes.values())
-    logins = [_login(run, name) for name in nodes]
+    logins = [Login.of(run.bed, run.access, name) for name in nodes]
     source = _guarded(lambda: Source("ok", facts=host_keys.collect(run.access, logins)))
     source.write(run.out / "host_keys.json")
     run.progress(_line("host keys", source))
@@ -186,15 +186,7 @@ def _probe_again(run: _Run, node: str, firsts: dict[str, Future[_Probed]]) -> No
 
 def _ask_probes(run: _Run, node: str, planned: Sequence[Planned]) -> Source:
     request = {"deadline": PROBE_S - 2, "host": None, "pods": False, "probes": [p.request() for p in planned]}
-    return _guarded(lambda: run.ssh.ask(_login(run, node), request, PROBE_S))
-
-
-def _login(run: _Run, node: str) -> Login:
-    """By name where a configuration of ssh knows the names, else by address."""
-    declared = run.bed.nodes[node]
-    if run.access.ssh_config:
-        return Login(node, node, user=declared.user or "")
-    return Login(node, str(declared.oobi or node), declared.port, declared.user or run.access.user)
+    return _guarded(lambda: run.ssh.ask(Login.of(run.bed, run.access, node), request, PROBE_S))
 
 
 def _guarded(ask: Callable[[], Source]) -> Source:

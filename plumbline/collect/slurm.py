@@ -111,7 +111,7 @@ def _all(bed: Bed, access: Access, ssh: Ssh, requests: Mapping[str, Object], lim
 
     def one(node: str) -> Object:
         request = {"deadline": limit - 1, "slurm": requests[node]}
-        said = ssh.ask(_login(bed, access, node), request, limit + ssh.connect_timeout)
+        said = ssh.ask(Login.of(bed, access, node), request, limit + ssh.connect_timeout)
         return dict(said.facts["slurm"]) if said.outcome == "ok" else {"outcome": said.outcome, "error": said.error}
 
     with ThreadPoolExecutor(len(requests)) as pool:
@@ -126,10 +126,3 @@ def _connected(bed: Bed, access: Access, nodes: Iterable[str], patience: float) 
         place = control_folder(Path(folder), nodes)
         with connections(access, place, max(1, round(patience * connect))) as ssh:
             yield ssh
-
-
-def _login(bed: Bed, access: Access, node: str) -> Login:
-    declared = bed.nodes[node]
-    if access.ssh_config:
-        return Login(node, node, user=declared.user or "")
-    return Login(node, str(declared.oobi or node), declared.port, declared.user or access.user)

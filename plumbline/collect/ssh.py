@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from plumbline.bed import Bed
 from plumbline.collect import program
 from plumbline.collect.access import Access
 from plumbline.facts.source import Outcome, Source
@@ -48,6 +49,14 @@ class Login:
     host: str
     port: int = 22
     user: str = ""
+
+    @classmethod
+    def of(cls, bed: Bed, access: Access, node: str) -> Self:
+        """By name where a configuration of ssh knows the names, else by address."""
+        declared = bed.nodes[node]
+        if access.ssh_config:
+            return cls(node, node, user=declared.user or "")
+        return cls(node, str(declared.oobi or node), declared.port, declared.user or access.user)
 
 
 @dataclass(frozen=True)
