@@ -161,9 +161,7 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
     def in_touch() -> str:
         """Empty when the controller has told accounting of its cluster: what is added before that it never hears of."""
         known = dict(line.partition("|")[::2] for line in shown("cluster", "format=cluster,controlhost"))
-        return (
-            "" if known.get(slurm.cluster) else f"accounting does not know where the controller of {slurm.cluster} is"
-        )
+        return "" if known.get(slurm.cluster) else f"accounting does not know where the controller of {slurm.cluster} is"
 
     _await(in_touch, deadline)
     if not (slurm.jobs and slurm.jobs.account):
