@@ -1,4 +1,4 @@
-"""vault.is, vault.store and vault.well: what is only looked at."""
+"""vault.is, vault.store, vault.steady and vault.well: what is only looked at."""
 
 from __future__ import annotations
 
@@ -50,6 +50,17 @@ class Store(_Looks):
         return said is not None and bool(said.data.get("healthy")) is self.healthy
 
 
+@action("vault.steady")
+class Steady(_Looks):
+    """One server is active and has been for as long as the bed file wants; the others may be anything else."""
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        if list(admin.states(bed, reach).values()).count("active") != 1:
+            return False
+        said = admin.ask(bed, reach, "GET", "sys/leader")
+        return said is not None and _age(str(said.body["active_time"])) > _least(bed) + 1
+
+
 @action("vault.well")
 class Well(_Looks):
     """Every server is open and a member that votes, the store healthy, and one server active for a while."""
@@ -58,15 +69,19 @@ class Well(_Looks):
         states = admin.states(bed, reach)
         if sorted(states.values()) != sorted(["active", *["standby"] * (len(states) - 1)]):
             return False
+        if not Steady().holds(bed, reach):
+            return False
         if admin.declared(bed).storage.type != "raft":
             return True
         said = admin.ask(bed, reach, "GET", "sys/storage/raft/autopilot/state")
-        leader = admin.ask(bed, reach, "GET", "sys/leader")
-        if said is None or leader is None or not said.data.get("healthy"):
-            return False
-        return set(said.data.get("voters") or ()) == set(states) and self._steady(bed, str(leader.body["active_time"]))
+        return said is not None and bool(said.data.get("healthy")) and set(said.data.get("voters") or ()) == set(states)
 
-    def _steady(self, bed: Bed, since: str) -> bool:
-        least = bed.budgets["vault_steady"].total_seconds() if "vault_steady" in bed.budgets else _STEADY_S
-        began = dt.datetime.fromisoformat(f"{since[:19]}+00:00")
-        return (dt.datetime.now(dt.UTC) - began).total_seconds() > least + 1
+
+def _least(bed: Bed) -> float:
+    return bed.budgets["vault_steady"].total_seconds() if "vault_steady" in bed.budgets else _STEADY_S
+
+
+def _age(since: str) -> float:
+    """Seconds since a moment as Vault tells it; no server has been active since the year 1."""
+    began = dt.datetime.fromisoformat(f"{since[:19]}+00:00")
+    return (dt.datetime.now(dt.UTC) - began).total_seconds() if began.year > 1 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -31,6 +32,7 @@ class Fake:
     held: dict[str, Any] = field(default_factory=dict)
     mounts: set[str] = field(default_factory=lambda: {"secret/", "pki/"})
     deleted: str = ""
+    active_for: float = 60.0
     asked: list[str] = field(default_factory=list)
 
     def ask(self, bed: Bed, reach: Any, node: str, request: Request) -> Answer:
@@ -44,6 +46,9 @@ class Fake:
         match request.method, request.path:
             case "PUT", "sys/seal":
                 self.states |= {node: 503, "cargyll": 200}
+            case "GET", "sys/leader":
+                since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=self.active_for)
+                return Answer(200, {"active_time": since.isoformat()})
             case "GET", "sys/mounts":
                 return Answer(200, {"data": {path: {} for path in self.mounts}})
             case "POST", "sys/remount":
@@ -161,6 +166,16 @@ def test_states_of_servers_are_looked_at(fake: Fake, reach: Units) -> None:
     assert Call("vault.is", {"state": "active"}).holds(BED, reach)
     assert not Call("vault.is", {"state": "active", "none": True}).holds(BED, reach)
     assert not Call("vault.well", {}).holds(BED, reach)
+
+
+def test_a_cluster_is_steady_when_one_server_has_been_active_for_a_while(fake: Fake, reach: Units) -> None:
+    steady = Call("vault.steady", {})
+
+    assert steady.holds(BED, reach)
+    fake.active_for = 3
+    assert not steady.holds(BED, reach)
+    fake.active_for, fake.states = 60, {"bettley": 503, "cargyll": 429, "dalt": 0}
+    assert not steady.holds(BED, reach)
 
 
 def test_without_an_active_server_nothing_can_be_done(fake: Fake, reach: Units) -> None:
