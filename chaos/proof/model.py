@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMAT = 1
 LEAST_LOCALISED = 0.95
 HEALTHY_RUNS = 10
-TOGETHER = 4
+TOGETHER = 6
 """How many faults that have nothing to do with each other a proof puts in at a time."""
 
 State = Literal["judged", "no-effect", "not-injected", "no-gate", "not-settled", "not-undone"]
@@ -71,8 +71,12 @@ class Row(_Part):
     consequences: dict[str, int] = Field({}, description="layer to number of red checks that are folded under a root")
     roots: dict[str, int] = Field({}, description="layer to number of roots")
     beside: tuple[str, ...] = Field((), description="faults that were in together with it, and have their own rows")
-    again: bool = Field(False, description="it was put in twice, each time by itself: the bed was seen go in between")
-    first_time: str = Field("", description="why it was put in again by itself: what was wrong with it the first time")
+    again: bool = Field(
+        False, description="it was put in by itself before, and not hit; the bed was seen go in between"
+    )
+    first_time: str = Field(
+        "", description="why it was put in again, in less company or by itself: what was wrong with it the first time"
+    )
     seconds: Seconds = Seconds()
     digest: str = Field("", description="of the fault, the bed file and the checks; --resume keeps rows that match")
 

@@ -72,7 +72,15 @@ def on_the_bed(plan: Plan, faults: Sequence[Fault]) -> list[Row]:
     except (NotSettled, Expired) as error:
         rows = _kept(rows, faults, "not-settled", str(error), begun)
     total = round((time.monotonic() - begun) / len(faults), 2)
-    return [row.model_copy(update={"seconds": row.seconds.model_copy(update={"total": total})}) for row in rows]
+    return [
+        row.model_copy(
+            update={
+                "seconds": row.seconds.model_copy(update={"total": total}),
+                "beside": tuple(fault.fault for fault in faults if fault.fault != row.fault),
+            }
+        )
+        for row in rows
+    ]
 
 
 def _kept(rows: list[Row], faults: Sequence[Fault], state: State, error: str, begun: float) -> list[Row]:
@@ -109,7 +117,6 @@ def _row_of(fault: Fault, beside: Sequence[Fault], looked: Looked, begun: float)
             "red": judged.red,
             "consequences": judged.consequences,
             "roots": judged.roots,
-            "beside": tuple(other.fault for other in beside),
             "seconds": Seconds(
                 named=round(looked.ended - begun, 2),
                 gate=round(looked.seconds, 2),

@@ -109,38 +109,51 @@ def _groups(plan: Plan, state: _State, told: Told, left: Sequence[Fault]) -> Ite
     of_the_bed = [fault for fault in in_order if fault.layer != BEDLESS]
     if of_the_bed:
         _look_healthy(plan, state, told, "", whole=True)
-        alone = [(fault,) for fault in of_the_bed if rows.on_a_copy(fault)]
-        joined = together.groups(plan.bed, [f for f in of_the_bed if not rows.on_a_copy(f)], plan.together)
-        yield from _on_the_bed(plan, state, told, [*alone, *joined])
+        yield from _on_the_bed(plan, state, told, of_the_bed)
 
 
-def _on_the_bed(plan: Plan, state: _State, told: Told, groups: Sequence[tuple[Fault, ...]]) -> Iterator[Row]:
+def _on_the_bed(plan: Plan, state: _State, told: Told, faults: Sequence[Fault]) -> Iterator[Row]:
+    """Whatever is not hit is put in once more in less company, and last by itself: only then is it the fault's."""
+    missed: dict[str, Row] = {}
+    left, sizes = list(faults), _rounds(plan.together)
+    while left:
+        most, again = sizes.pop(0), set[str]()
+        for row in _round(plan, state, told, together.groups(plan.bed, left, most)):
+            before = missed.get(row.fault)
+            now = _once_more(row, before) if before else row
+            if row.hit or row.state == "not-undone" or not sizes:
+                yield now
+                continue
+            missed[row.fault] = now
+            again.add(row.fault)
+        left = [fault for fault in left if fault.fault in again]
+
+
+def _rounds(most: int) -> list[int]:
+    """How many faults at a time, the first time and then; 1 at the end, at least twice."""
+    return [most, *([most // 2] if most > 3 else []), 1] if most > 1 else [1, 1]
+
+
+def _once_more(row: Row, before: Row) -> Row:
+    """`again`: it was by itself before."""
+    return row.model_copy(
+        update={"again": before.again or not before.beside, "first_time": before.first_time or why(before)}
+    )
+
+
+def _round(plan: Plan, state: _State, told: Told, groups: Sequence[tuple[Fault, ...]]) -> Iterator[Row]:
     """A look at the bed without a fault after each tenth of the groups, and after the last."""
     every = max(1, -(-len(groups) // (HEALTHY_RUNS - 1)))
     for number, group in enumerate(groups, start=1):
         told.look(", ".join(fault.fault for fault in group))
-        yield from _group(plan, state, told, group)
-        if number % every == 0 or number == len(groups):
+        alone = len(group) == 1 and rows.on_a_copy(group[0])
+        made = [rows.on_copy(plan, group[0])] if alone else rows.on_the_bed(plan, group)
+        yield from made
+        if any(row.state == "not-undone" for row in made):
+            return
+        unsure = any(row.state == "not-settled" for row in made)
+        if unsure or number % every == 0 or number == len(groups):
             _look_healthy(plan, state, told, group[-1].fault, whole=True)
-
-
-def _group(plan: Plan, state: _State, told: Told, group: tuple[Fault, ...]) -> Iterator[Row]:
-    """Whatever is not hit is put in once more, by itself, when the bed was seen go: only then is it the fault's."""
-    put_in = rows.on_copy if rows.on_a_copy(group[0]) else _alone
-    first = [put_in(plan, group[0])] if len(group) == 1 else rows.on_the_bed(plan, group)
-    yield from (row for row in first if row.hit or row.state == "not-undone")
-    if any(row.state == "not-undone" for row in first):
-        return
-    left = [(fault, why(row)) for fault, row in zip(group, first, strict=True) if not row.hit]
-    if left:
-        _look_healthy(plan, state, told, ", ".join(fault.fault for fault in group), whole=True)
-    for fault, said in left:
-        told.look(f"{fault.fault}, {'by itself' if len(group) > 1 else 'again'}")
-        yield put_in(plan, fault).model_copy(update={"again": len(group) == 1, "first_time": said})
-
-
-def _alone(plan: Plan, fault: Fault) -> Row:
-    return rows.on_the_bed(plan, [fault])[0]
 
 
 def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:

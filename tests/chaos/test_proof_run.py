@@ -1,0 +1,96 @@
+"""The order of a proof: what is missed in company is put in again in less, and last by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from chaos.fault import Fault
+from chaos.proof import rows, run, together
+from chaos.proof.model import Healthy, Proof, Row
+from chaos.proof.plan import Plan
+from plumbline.bed import load
+
+NAMES = ("a", "b", "c", "d", "e")
+
+
+class Quiet:
+    """One who is told nothing."""
+
+    def kept(self, number: int) -> None: ...
+    def look(self, what: str) -> None: ...
+    def row(self, row: Row, left: float) -> None: ...
+
+
+class Bench:
+    """A bed on which some faults are hit only in so much company, and others never."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hit_among: dict[str, int]) -> None:
+        self.hit_among, self.put_in = hit_among, list[tuple[str, ...]]()
+        self.looks = 0
+        self.plan = Plan(load(Path("inventories/lab.yaml")), [_fault(name) for name in NAMES], Path("suites"), tmp_path)
+        monkeypatch.setattr(rows, "on_the_bed", self._on_the_bed)
+        monkeypatch.setattr(rows, "on_a_copy", lambda fault: False)
+        monkeypatch.setattr(run, "_look_once", self._look)
+        monkeypatch.setattr(run, "digest", lambda plan, fault: "same")
+        monkeypatch.setattr(together, "groups", _cut)
+
+    def prove(self, most: int) -> Proof:
+        plan = Plan(self.plan.bed, self.plan.faults, self.plan.suites, self.plan.folder, "some", together=most)
+        return run.prove(plan, None, Quiet(), lambda proof: None)
+
+    def _on_the_bed(self, plan: Plan, faults: Sequence[Fault]) -> list[Row]:
+        names = tuple(fault.fault for fault in faults)
+        self.put_in.append(names)
+        return [self._row(name, [n for n in names if n != name]) for name in names]
+
+    def _row(self, name: str, beside: list[str]) -> Row:
+        hit = len(beside) < self.hit_among.get(name, 99)
+        told = {
+            "fault": name,
+            "layer": "host",
+            "stands_for": "x",
+            "subjects": ("node:ucs-1",),
+            "summary": "x",
+            "expected": ("host.mtu",),
+        }
+        return Row.model_validate({**told, "detected": hit, "localised": hit, "beside": beside})
+
+    def _look(self, plan: Plan, state: object, told: object, after: str, *, whole: bool) -> Healthy:
+        self.looks += 1
+        run_ = Healthy(after=after, verdict="go", checks=1, red=(), alarms=0, seconds=1.0)
+        state.healthy.append(run_)  # type: ignore[attr-defined]
+        return run_
+
+
+def _fault(name: str) -> Fault:
+    told = {
+        "fault": name, "stands_for": "seed 000, chapter 1", "summary": "something is broken", "layer": "host",
+        "subject": "node:ucs-1", "inject": [{"scratch.file": {"path": "/tmp/x"}}], "red": ["host.mtu"],
+    }  # fmt: skip
+    return Fault.model_validate(told)
+
+
+def _cut(bed: object, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ...]]:
+    return [tuple(faults[at : at + most]) for at in range(0, len(faults), most)]
+
+
+def test_what_is_missed_in_company_is_put_in_in_less_and_last_by_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench = Bench(monkeypatch, tmp_path, {"b": 2, "d": 1})
+    proof = bench.prove(5)
+    assert bench.put_in == [("a", "b", "c", "d", "e"), ("b", "d"), ("d",)]
+    assert {row.fault for row in proof.rows if row.first_time} == {"b", "d"}
+    assert proof.detected == len(NAMES)
+    assert proof.again == 0
+    assert bench.looks == 4  # before, and after each round
+
+
+def test_what_is_missed_by_itself_has_one_more_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bench = Bench(monkeypatch, tmp_path, {"c": 0})
+    proof = bench.prove(1)
+    assert bench.put_in == [("a",), ("b",), ("c",), ("d",), ("e",), ("c",)]
+    assert [(row.fault, row.hit, row.again) for row in proof.rows if not row.hit or row.again] == [("c", False, True)]
