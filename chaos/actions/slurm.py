@@ -46,7 +46,9 @@ def _nodes(bed: Bed, reach: Reach) -> dict[str, dict[str, Any]]:
 
 
 def _up(node: dict[str, Any]) -> bool:
-    return node["state"].lower() in _WELL and not {"NOT_RESPONDING", "INVALID_REG", "DRAIN"} & set(node["state_flags"])
+    """Whether it takes jobs, and has told the controller in charge of itself, whose version it is."""
+    flags = {"NOT_RESPONDING", "INVALID_REG", "DRAIN"} & set(node["state_flags"])
+    return node["state"].lower() in _WELL and not flags and bool(node.get("slurmd_version"))
 
 
 class _Look(Arguments):
@@ -109,14 +111,15 @@ class NodeState(Arguments):
 
     node: Node
     drained: bool | None = None
-    up: bool | None = Field(default=None, description="only looked at")
+    up: bool | None = Field(default=None, description="only looked at, and waited for")
     reason: str = Field(default="plumbline", pattern=r"^[\w .,-]{1,60}$")
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
         if self.drained is None:
             return []
-        was = "DRAIN" in self._now(bed, reach)["state_flags"]
-        return [Call("slurm.node", {"node": self.node, "drained": was, "reason": self.reason})]
+        now = self._now(bed, reach)
+        was: dict[str, JSON] = {"node": self.node, "drained": "DRAIN" in now["state_flags"], "reason": self.reason}
+        return [Call("slurm.node", was | ({"up": True} if _up(now) else {}))]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
         if self.drained is None:

@@ -246,13 +246,22 @@ def _issue(run: _Run, server: Server) -> Json:
 
 
 def _revoked(run: _Run, server: Server, login: Mapping[str, str]) -> Json:
-    """What each server says to a token that was given back a moment ago."""
+    """What each server says to a token that was given back a moment ago; a copy of that may come a moment later."""
     second = _try(server, "POST", "auth/approle/login", login)
     token = (second.body.get("auth") or {}).get("client_token", "") if second else ""
     back = _try(server, "POST", "auth/token/revoke-self", {}, token) if token else None
     if back is None or back.status != 204:
         return {}
-    return run.each(lambda node: _said(run.servers[node], "GET", _readable(run.vault), token)[0])
+    return run.each(lambda node: _refused(run, node, token))
+
+
+def _refused(run: _Run, node: str, token: str) -> int | None:
+    began = time.monotonic()
+    while True:
+        status = _said(run.servers[node], "GET", _readable(run.vault), token)[0]
+        if status == 403 or time.monotonic() - began > _COPY_S * run.patience:
+            return status
+        time.sleep(_POLL_S / 6)
 
 
 def _readable(vault: Vault) -> str:

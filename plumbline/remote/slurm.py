@@ -24,6 +24,7 @@ from plumbline.remote.slurm_jobs import as_user, run_jobs
 from plumbline.remote.types import Json
 
 _MUNGE_S = 3.0
+_REPLACED_S = 1.0
 _NOBODY = "nobody"
 
 
@@ -106,11 +107,15 @@ def _pidfile(unit: str) -> Json:
 def _heartbeat(asked: Json) -> Json:
     """How long ago the controller in charge wrote into the state that all of them share, in seconds (null: never), and its folder."""
     folder = os.stat(asked["folder"])
-    try:
-        age: float | None = time.time() - os.stat(os.path.join(asked["folder"], "heartbeat")).st_mtime
-    except FileNotFoundError:
-        age = None
-    return {"age_s": age, "folder": folder.st_ino}
+    deadline = time.monotonic() + _REPLACED_S
+    while True:
+        try:
+            age = time.time() - os.stat(os.path.join(asked["folder"], "heartbeat")).st_mtime
+            return {"age_s": age, "folder": folder.st_ino}
+        except FileNotFoundError:  # the controller takes the old one away before it puts the new one there
+            if time.monotonic() > deadline:
+                return {"age_s": None, "folder": folder.st_ino}
+            time.sleep(0.05)
 
 
 def _modules(asked: Json) -> Json:

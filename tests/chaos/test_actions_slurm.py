@@ -35,7 +35,20 @@ class Told(Reach):
         match words:
             case ["sinfo"]:
                 return Done(
-                    0, json.dumps({"nodes": [{"name": "jast", "state": "idle", "state_flags": self.flags}]}), ""
+                    0,
+                    json.dumps(
+                        {
+                            "nodes": [
+                                {
+                                    "name": "jast",
+                                    "state": "idle",
+                                    "state_flags": self.flags,
+                                    "slurmd_version": "22.05.8",
+                                }
+                            ]
+                        }
+                    ),
+                    "",
                 )
             case ["scontrol", "update", _, state, *_] if "nodename" in given:
                 self.flags = ["DRAIN"] if state == "state=drain" else []
