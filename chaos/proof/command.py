@@ -166,6 +166,13 @@ class _Progress:
         """What is done now."""
         self._bar.update(self._task, description=what)
 
+    def again(self, row: Row) -> None:
+        """A row that misses in company, or for the first time by itself: it has another turn later."""
+        from chaos.proof.report import why
+
+        self._console.print(f"[dim]  later ↻ {row.layer:12} {row.fault}[/]  ", end="")
+        self._console.print(why(row), style="dim", markup=False, soft_wrap=True)
+
     def row(self, row: Row, left: float) -> None:
         """A row is done; `left` seconds remain, as far as can be told."""
         from chaos.proof.report import why

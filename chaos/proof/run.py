@@ -40,6 +40,7 @@ class Told(Protocol):
 
     def kept(self, number: int) -> None: ...
     def look(self, what: str) -> None: ...
+    def again(self, row: Row) -> None: ...
     def row(self, row: Row, left: float) -> None: ...
 
 
@@ -125,6 +126,7 @@ def _on_the_bed(plan: Plan, state: _State, told: Told, faults: Sequence[Fault]) 
                 yield now
                 continue
             missed[row.fault] = now
+            told.again(row)
             again.add(row.fault)
         left = [fault for fault in left if fault.fault in again]
 

@@ -118,8 +118,13 @@ class Renewer:
         """
         now, started = dt.datetime.now(dt.UTC), moment(self._one("timer", "ActiveEnterTimestamp"))
         if self.triggered:
-            return now - self.triggered
+            return now - max(self.triggered, self._begun or self.triggered)
         return min(up_for, now - started) if started else up_for
+
+    @property
+    def _begun(self) -> dt.datetime | None:
+        """When its service ran last, where the timer counts from that: it waits anew when somebody else has started it."""
+        return moment(self._one("service", "InactiveExitTimestamp")) if self._after("OnUnitActive") else None
 
     @property
     def condition(self) -> Command:

@@ -9,7 +9,8 @@ from plumbline.remote.command import run
 from plumbline.remote.types import Json
 
 _KEYS = (
-    "Id", "LoadState", "ActiveState", "ActiveEnterTimestamp", "UnitFileState", "Result", "LastTriggerUSec", "TimersCalendar", "TimersMonotonic",
+    "Id", "LoadState", "ActiveState", "ActiveEnterTimestamp", "InactiveExitTimestamp",
+    "UnitFileState", "Result", "LastTriggerUSec", "TimersCalendar", "TimersMonotonic",
     "RandomizedDelayUSec", "AccuracyUSec", "Persistent", "Environment", "ExecCondition", "ExecStart", "ExecStartPost", "User",
 )  # fmt: skip
 _KEPT = ("STEPPATH", "CERT_LOCATION", "KEY_LOCATION", "EXPIRES_IN_THRESHOLD")

@@ -176,6 +176,16 @@ def test_a_timer_is_silent_since_its_last_look_or_since_it_could_look(
     assert seconds <= silent.total_seconds() < seconds + 30
 
 
+@pytest.mark.parametrize(("begun", "spans", "seconds"), [(30, True, 30), (90, True, 70), (30, False, 70)])
+def test_a_timer_that_counts_from_its_service_waits_anew_when_that_was_started(
+    begun: int, spans: bool, seconds: int
+) -> None:
+    timer = {"LastTriggerUSec": [ago(70)], "TimersMonotonic": ["{ OnUnitActiveUSec=1min ; next_elapse=2 }"] * spans}
+    renewer = Renewer("s", {"timer": timer, "service": {"InactiveExitTimestamp": [ago(begun)]}})
+
+    assert seconds <= renewer.silent_for(timedelta(seconds=600)).total_seconds() < seconds + 10
+
+
 @pytest.mark.parametrize(
     ("lines", "every", "first"),
     [
