@@ -56,13 +56,14 @@ def groups(bed: Bed, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ..
     """The faults in their order, each with up to `most` - 1 later ones that are apart from it and from each other.
 
     Those of layers that a group does not have yet come first: the less two faults have to do with each other, the better.
+    And those that need time to come about go with their like, so that others are not in for longer than they are meant.
     """
     extents = {fault.fault: Extent.of(bed, fault) for fault in faults}
     waiting, found = list(faults), []
     while waiting:
         group = [waiting.pop(0)]
         for new in (True, False):
-            for fault in tuple(waiting):
+            for fault in sorted(waiting, key=lambda each: _takes_time(each) is not _takes_time(group[0])):
                 others = [extents[member.fault] for member in group]
                 known = fault.layer in {other.layer for other in others}
                 if len(group) == most or (new and known):
@@ -72,6 +73,11 @@ def groups(bed: Bed, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ..
                     waiting.remove(fault)
         found.append(tuple(group))
     return found
+
+
+def _takes_time(fault: Fault) -> bool:
+    """Whether something has to come about by itself before the gate looks."""
+    return fault.wait is not None
 
 
 def merged(faults: Sequence[Fault]) -> Fault:

@@ -25,7 +25,6 @@ _SILENCE = frozenset(
         "duplicate",
         "foreign",
         "from-oobi",
-        "nfs-data-plane",
         "quic",
         "refused",
         "snmp-wrong",

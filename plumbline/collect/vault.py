@@ -25,6 +25,8 @@ from plumbline.facts.source import Source
 NAME = "vault"
 ACTIVE = "vault_failover"
 """The budget for that one of the servers is the active one."""
+COPIED = "vault_replication"
+"""The budget for that all servers know what one of them was told."""
 _ANSWER_S, _ACTIVE_S, _POLL_S, _COPY_S = 2.0, 10.0, 0.3, 2.0
 _METRICS = "sys/metrics?format=prometheus"
 Json = dict[str, Any]
@@ -44,6 +46,12 @@ class _Run:
     token: str = field(default="", repr=False)
     servers: dict[str, Server] = field(default_factory=dict)
     """Those that answer and are open."""
+
+    @property
+    def copied_within(self) -> float:
+        """Seconds that a copy may take."""
+        declared = self.bed.budgets.get(COPIED)
+        return (declared.total_seconds() if declared else _COPY_S) * self.patience
 
     def connect(self, node: str, patience: float = 1.0) -> Server:
         timeout = _ANSWER_S * self.patience * patience
@@ -221,7 +229,7 @@ def _copied(run: _Run, node: str, written: Mapping[str, Json]) -> Json:
     nodes = list(run.servers)
     before = nodes[nodes.index(node) - 1]
     began, said = time.monotonic(), None
-    while time.monotonic() - began < _COPY_S * run.patience:
+    while time.monotonic() - began < run.copied_within:
         said = _try(run.servers[node], "GET", f"cubbyhole/plumbline-{before}", token=run.token)
         if said and said.data.get("value") == written[before]["value"]:
             break
@@ -259,7 +267,7 @@ def _refused(run: _Run, node: str, token: str) -> int | None:
     began = time.monotonic()
     while True:
         status = _said(run.servers[node], "GET", _readable(run.vault), token)[0]
-        if status == 403 or time.monotonic() - began > _COPY_S * run.patience:
+        if status == 403 or time.monotonic() - began > run.copied_within:
             return status
         time.sleep(_POLL_S / 6)
 

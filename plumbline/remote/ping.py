@@ -23,6 +23,7 @@ from plumbline.remote.types import OK, REFUSED, TIMEOUT, TOO_BIG, UNREACHABLE, A
 
 _HEADERS = 28
 _SMALLEST = 68
+_ECHO = 8
 _RUNGS = 12
 _IP_MTU_DISCOVER, _PMTUDISC_PROBE, _PMTUDISC_DONT = 10, 3, 0
 _ADMINISTRATIVE = (9, 10, 13)
@@ -121,7 +122,7 @@ def _receive(target: _Target, sizes: dict[int, int], heard: _Heard) -> None:
     elif kind in (3, 11):
         inner = header + 8
         icmp = inner + (packet[inner] & 15) * 4
-        if len(packet) < icmp + 8 or struct.unpack_from("!H", packet, icmp + 4)[0] != target.identity:
+        if len(packet) < icmp + 8 or not _about(packet[inner:icmp], packet[icmp : icmp + 8], target):
             return
         if kind == 3 and code == 4:
             heard.outcome = TOO_BIG
@@ -130,6 +131,16 @@ def _receive(target: _Target, sizes: dict[int, int], heard: _Heard) -> None:
         else:
             heard.outcome = REFUSED if kind == 3 and code in _ADMINISTRATIVE else UNREACHABLE
             heard.error = f"{sender}: ICMP type {kind} code {code}"
+
+
+def _about(header: bytes, message: bytes, target: _Target) -> bool:
+    """Whether an error is about a request to the target: errors about all that a pod sends come here, QUIC's too."""
+    asked = header[9] == socket.IPPROTO_ICMP and message[0] == _ECHO
+    return (
+        asked
+        and socket.inet_ntoa(header[16:20]) == target.address
+        and message[4:6] == target.identity.to_bytes(2, "big")
+    )
 
 
 def _largest(target: _Target, too_big: int, end: float) -> int | None:

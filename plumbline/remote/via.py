@@ -99,7 +99,7 @@ def probe(probe: Probe) -> Answer:
         own = sock.getsockname()[4][:6]
         gateway = _find(sock, own, attempt.source, socket.inet_aton(args["gateway"]), end)
         if gateway is None:
-            return Answer(UNREACHABLE, f"the gateway {args['gateway']} does not answer")
+            return Answer(TIMEOUT, f"the gateway {args['gateway']} does not answer")
         header, sent, next_at = gateway + own + struct.pack("!H", _IP), 0, time.monotonic()
         while (now := time.monotonic()) < end and _SILENCE in (attempt.syn, attempt.echo):
             if sent < 2 and now >= next_at:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from plumbline.remote import workers
+from plumbline.remote import ping, workers
 from plumbline.remote.types import Json, Probe
 from tests.collect.certificates import Authority
 from tests.collect.conftest import FAR, NEAR, Cable
@@ -56,7 +57,7 @@ def test_a_port_takes_connections_or_refuses_them(cable: Cable, port: int, outco
     [
         (FAR, FAR, "ok", "accepted"),
         ("198.51.100.7", FAR, "unreachable", "ICMP 3/0"),
-        (FAR, "192.0.2.203", "unreachable", ""),
+        (FAR, "192.0.2.203", "timeout", ""),
     ],
 )
 def test_a_gateway_is_asked_whatever_the_routes_say(
@@ -199,3 +200,15 @@ def test_a_capture_tells_the_vlan_on_the_wire(cable: Cable, vlan: int) -> None:
 
     assert facts["vlans"].get(str(vlan), 0) > 0
     assert [f["ethertype"] for f in facts["frames"] if f["vlan"] == vlan] == [0x0806]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind", "address", "mine"),
+    [(1, 8, FAR, True), (17, 8, FAR, False), (1, 0, FAR, False), (1, 8, "192.0.2.9", False)],
+)
+def test_an_error_about_something_else_is_not_the_pings(protocol: int, kind: int, address: str, mine: bool) -> None:
+    header = bytes([0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 1]) + socket.inet_aton(address)
+    message = bytes([kind, 0, 0, 0]) + (1208).to_bytes(2, "big") + b"\0\1"  # as long as what QUIC begins with
+
+    with socket.socket() as unused:
+        assert ping._about(header, message, ping._Target(unused, FAR, 1208)) is mine
