@@ -102,6 +102,9 @@ class Fault(Strict):
     red: Texts = Field(description="ids of the checks that must go red")
     also: tuple[str, ...] = Field(default=(), description="ids of further checks that may be roots beside it")
     settle: Until | None = Field(default=None, description="what must hold again after the undo")
+    alone: bool = Field(
+        default=False, description="it takes away what other faults are put in by: no company in a proof"
+    )
     time_to_live: Duration = Field(default=timedelta(seconds=120), description="after it the watchdog undoes the fault")
 
     _path: Path = PrivateAttr(Path("fault"))

@@ -23,6 +23,8 @@ _EACH = timedelta(seconds=30)
 """How much longer a fault may have to be in for each further one that is put in beside it."""
 
 
+_SHADES = frozenset({"network", "inspection"})
+"""Layers of which the second tells nothing of a flow whose path the first finds broken."""
 _NAMES = ("certificate", "authority", "secret", "workload", "unit", "path", "link", "name", "key")
 """Arguments of actions that name one thing."""
 
@@ -36,6 +38,7 @@ class Extent:
     hit: frozenset[str]
     beneath: frozenset[str]
     changed: frozenset[str]
+    alone: bool
 
     @classmethod
     def of(cls, bed: Bed, fault: Fault) -> Extent:
@@ -43,10 +46,14 @@ class Extent:
         meant = {subject for subject in graph(bed) if any(fnmatchcase(subject, p) for p in fault.subject)}
         hit = frozenset({*fault.subject, *meant})
         beneath = frozenset(under for subject in hit for under in needs(bed, subject))
-        return cls(fault.layer, _may_be_red(fault), hit, beneath, frozenset(chain(*map(_changes, fault.inject))))
+        return cls(
+            fault.layer, _may_be_red(fault), hit, beneath, frozenset(chain(*map(_changes, fault.inject))), fault.alone
+        )
 
     def apart(self, other: Extent) -> bool:
         """Whether no check that one of them may turn red tells of the other, and neither changes what the other does."""
+        if self.alone or other.alone or {self.layer, other.layer} == _SHADES:
+            return False
         if self.checks & other.checks or self.hit & other.hit or self.changed & other.changed:
             return False
         return not (self.hit & other.beneath or other.hit & self.beneath)

@@ -83,7 +83,7 @@ def test_two_that_change_the_same_thing_are_not_in_together(bed: Bed) -> None:
 
 
 def test_faults_of_other_layers_come_first_into_a_group(bed: Bed) -> None:
-    faults = [find(name) for name in ("hostname-of-another", "swap-at-boot", "snmp-silent", "store-not-ready")]
+    faults = [find(name) for name in ("hostname-of-another", "swap-at-boot", "snmp-silent", "node-cordoned")]
     first, *_ = together.groups(bed, faults, 3)
 
     assert [member.layer for member in first] == ["host", "inspection", "kubernetes"]
