@@ -145,6 +145,10 @@ class Arguments(BaseModel):
         """Nodes to which this may cut the runner's own way, over OOBI."""
         return frozenset()
 
+    def means(self, bed: Bed) -> str:
+        """By what it is done, where that depends on the bed; for whoever reads a dry run."""
+        return ""
+
     def refused(self, name: str, bed: Bed) -> list[Slip]:
         """What else the bed has against these arguments, beside names that it lacks."""
         return []

@@ -14,6 +14,8 @@ from chaos.call import Call, CallError
 from chaos.choose import Lacks, chosen
 from chaos.fault import Step
 from chaos.history.checker import Promise
+from chaos.history.client import find as find_client
+from chaos.history.client import names as clients
 from chaos.history.recorder import Record
 from plumbline.bed import Bed, BedError, describe
 from plumbline.bed.errors import Problem, Spot, nearest
@@ -60,6 +62,9 @@ class Declared(Strict):
     touches: str = Field(min_length=8, description="all that is broken, in words: the blast radius")
     records: dict[Name, Record] = Field(min_length=1, description="what clients do meanwhile")
     unaffected: tuple[Name, ...] = Field(default=(), description="records of which no operation may be lost")
+    refused: tuple[Name, ...] = Field(
+        default=(), description="records of which no write may be acknowledged once it is noticed, until the undo"
+    )
     watch: Watched
     mended_by: Literal["itself", "undo"] = Field(
         default="itself", description="whether the bed mends it by itself, or the fault has to be taken out"
@@ -75,7 +80,10 @@ class Declared(Strict):
             {record: bed.budgets[name].total_seconds() for record, name in named.items()}
             for named in (self.budgets.gap, self.budgets.recover)
         )
-        return {n: Promise(gaps.get(n), recover.get(n), n in self.unaffected) for n in self.records}
+        return {
+            name: Promise(gaps.get(name), recover.get(name), name in self.unaffected, refused=name in self.refused)
+            for name in self.records
+        }
 
     def limits(self, bed: Bed) -> dict[str, float]:
         """Seconds by what they are a limit of."""
@@ -111,7 +119,7 @@ def understood(bed: Bed, extensions: Any) -> tuple[Declared, tuple[str, ...]]:
         kept = {}
         for name, record in records.items():
             try:
-                kept[name] = chosen(bed, record)
+                kept[name] = _on(bed, chosen(bed, record))
             except Lacks:
                 if not record.get("optional"):
                     raise
@@ -120,6 +128,15 @@ def understood(bed: Bed, extensions: Any) -> tuple[Declared, tuple[str, ...]]:
         written |= {"records": kept, "unaffected": unaffected}
         written["budgets"] = _without(written.get("budgets", {}), left_out)
     return Declared.model_validate(chosen(bed, written)), tuple(left_out)
+
+
+def _on(bed: Bed, record: Any) -> Any:
+    """A record as it is written; Lacks where the bed has not what its client asks."""
+    client = record.get("client") if isinstance(record, Mapping) else None
+    section = find_client(client).section if client in clients() else ""
+    if section and not getattr(bed, section):
+        raise Lacks(f"the bed {bed.bed} declares no {section}, and the experiment is about it")
+    return record
 
 
 def _without(budgets: Any, records: list[str]) -> Any:
@@ -202,7 +219,7 @@ def _mistakes(path: Path, tree: Tree, declared: Declared, bed: Bed) -> Iterator[
     if declared.experiment != path.stem:
         spot = tree.find("experiment").spot
         yield Problem(spot, "experiment", f"{path.stem}, as the file is called", declared.experiment)
-    for name in (*declared.unaffected, *declared.budgets.gap, *declared.budgets.recover):
+    for name in (*declared.unaffected, *declared.refused, *declared.budgets.gap, *declared.budgets.recover):
         if name not in declared.records:
             yield Problem(
                 tree.spot, "records", found=f"there is no record {name}", hint=nearest(name, declared.records)

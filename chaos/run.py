@@ -94,7 +94,9 @@ def told(bed: Bed, experiment: Experiment) -> str:
     """What an experiment would do, for one who is about to run it."""
     declared = experiment.declared
     lines = [f"{experiment.name}: {experiment.title}", f"  touches     {declared.touches}"]
-    lines += [f"  would do    {step}" for step in experiment.steps]
+    for step in experiment.steps:
+        means = step.understood(bed).means(bed)
+        lines.append(f"  would do    {step}" + (f"  ({means})" if means else ""))
     lines += [
         f"  records     {name}: {record.client} {record.given or ''}" for name, record in declared.records.items()
     ]

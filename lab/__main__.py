@@ -121,6 +121,19 @@ def _shell(bed: Bed, options: argparse.Namespace) -> int:
     return machine.shell(bed.bed, _node(bed, options.node), options.command)
 
 
+def _power(bed: Bed, options: argparse.Namespace) -> int:
+    node = _node(bed, options.node)
+    if node == ovs.NODE:
+        raise Usage("the switch stays on", remedy=f"one of {', '.join(bed.nodes)}")
+    known = machine.status(bed.bed).get(node)
+    on = known is not None and known.pid != 0
+    if options.state is None:
+        print("on" if on else "off")
+    elif (options.state == "on") is not on:
+        (machine.power_off if on else machine.power_on)(bed.bed, node)
+    return 0
+
+
 def _logs(bed: Bed, options: argparse.Namespace) -> int:
     folder = machine.journal(bed.bed, _node(bed, options.node))
     if not folder.exists():
@@ -168,6 +181,12 @@ def _parser() -> argparse.ArgumentParser:
     shell.add_argument("node")
     shell.add_argument("command", nargs="*", metavar="-- CMD")
     shell.set_defaults(run=_shell)
+    power = commands.add_parser(
+        "power", parents=[common], help="cut a node's power or give it back: power NODE [on|off]"
+    )
+    power.add_argument("node")
+    power.add_argument("state", nargs="?", choices=["on", "off"], help="by default only says which")
+    power.set_defaults(run=_power)
     logs = commands.add_parser("logs", parents=[common], help="the journal of a node, or of one unit of it")
     logs.add_argument("node")
     logs.add_argument("unit", nargs="?")

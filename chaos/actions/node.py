@@ -1,4 +1,4 @@
-"""node.unit, node.restart, node.process, node.hostname, node.fill and node.clock: the machine itself."""
+"""node.unit, node.restart, node.process, node.hostname, node.fill, node.memory and node.clock: the machine itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from plumbline.bed import Bed
 
 _WAY_IN = ("ssh", "sshd", "ssh.service", "sshd.service", "ssh.socket", "systemd-networkd", "NetworkManager")
 _FULL = "plumbline-full"
+_MEMORY = "plumbline-memory"
 _CLOCK = "/etc/ssh/sshd_config.d/plumbline-clock.conf"
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
@@ -181,6 +182,32 @@ class NodeFill(OnNode, Commanded):
     def _there(self, place: Place) -> bool:
         done = place.ask(["findmnt", "--noheadings", "--output", "SOURCE", "--mountpoint", self.path])
         return _FULL in done.out.split()
+
+
+@action("node.memory")
+class NodeMemory(OnNode, Commanded):
+    """So much of a node's memory is in use by a program that does nothing with it; it ends by itself after a while."""
+
+    verb: ClassVar[str] = "memory"
+    mebibytes: int = Field(ge=1, le=1_048_576)
+    seconds: int = Field(default=600, ge=10, le=3600)
+    used: bool = True
+
+    def commands(self, bed: Bed, place: Place) -> Commands:
+        if not self.used:
+            return [["sh", "-c", f"systemctl stop {_MEMORY} 2>/dev/null || true"]]
+        take = f"import time; kept = bytearray(b'x') * ({self.mebibytes} << 20); time.sleep({self.seconds})"
+        start = ["systemd-run", "--quiet", "--collect", f"--unit={_MEMORY}", f"--property=RuntimeMaxSec={self.seconds}"]
+        return [[*start, "--property=OOMScoreAdjust=1000", "python3", "-c", take]]
+
+    def back(self, bed: Bed, place: Place) -> list[Call]:
+        return [self.call(place, mebibytes=self.mebibytes, used=self._there(place))]
+
+    def is_so(self, bed: Bed, place: Place) -> bool:
+        return self._there(place) is self.used
+
+    def _there(self, place: Place) -> bool:
+        return place.ask(["systemctl", "--quiet", "is-active", _MEMORY]).code == 0
 
 
 @action("node.clock")

@@ -1,4 +1,4 @@
-"""node.nft, pod.nft and the sysctls: what a node or a pod does with packets."""
+"""node.nft, node.shape, pod.nft and the sysctls: what a node or a pod does with packets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from chaos.actions.links import MANAGEMENT
 from chaos.actions.place import Commanded, Commands, InPod, OnNode, Place
 from chaos.actions.words import filled
-from chaos.call import Call, action
+from chaos.call import ActionFailed, Call, action
 from plumbline.bed import Bed
 
 
@@ -59,6 +60,37 @@ class NodeNft(OnNode, _Nft):
 @action("pod.nft")
 class PodNft(InPod, _Nft):
     """Rules of nftables in the network of pods."""
+
+
+@action("node.shape")
+class NodeShape(OnNode, Commanded):
+    """No more than so much leaves a node over an interface: a token bucket (tc-tbf) in the place of its queue."""
+
+    verb: ClassVar[str] = "shape"
+    link: str = Field(description="such as eth1.20, or $(link:browsers)")
+    rate: int = Field(ge=1, le=100_000, description="Mbit/s")
+    shaped: bool = True
+
+    def manages(self, bed: Bed) -> bool:
+        return filled(bed, self.link) == MANAGEMENT
+
+    def commands(self, bed: Bed, place: Place) -> Commands:
+        link = filled(bed, self.link)
+        if not self.shaped:
+            return [["tc", "qdisc", "delete", "dev", link, "root"]]
+        bucket = ["tbf", "rate", f"{self.rate}mbit", "burst", "64kb", "latency", "100ms"]
+        return [["tc", "qdisc", "replace", "dev", link, "root", *bucket]]
+
+    def back(self, bed: Bed, place: Place) -> list[Call]:
+        if self._there(bed, place):
+            raise ActionFailed("it is shaped already, by somebody else", place=f"{self.node}/{filled(bed, self.link)}")
+        return [self.call(place, link=self.link, rate=self.rate, shaped=False)]
+
+    def is_so(self, bed: Bed, place: Place) -> bool:
+        return self._there(bed, place) is self.shaped
+
+    def _there(self, bed: Bed, place: Place) -> bool:
+        return "qdisc tbf" in place.ask(["tc", "qdisc", "show", "dev", filled(bed, self.link), "root"]).out
 
 
 class _Sysctl(Commanded):

@@ -71,6 +71,8 @@ class Promise:
     unaffected: bool = False
     stale_reads: bool = False
     """Whether the service may show an older value than the youngest."""
+    refused: bool = False
+    """Whether no write may be acknowledged from when the fault was noticed until its undo."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ def judge(
             wrong.append(f"{client}: nothing was recorded")
             continue
         wrong += [f"{client}: {said}" for said in _broken(seen, promise)]
+        if promise.refused and (
+            taken_in := acknowledged_meanwhile([o for o in history if o.client == client], moments)
+        ):
+            wrong.append(f"{client}: {taken_in} writes were acknowledged while it had to refuse them")
         if promise.recover is not None:
             took = recovered([o for o in history if o.client == client], since_when(moments, by_undo=by_undo))
             wrong += (
@@ -111,6 +117,17 @@ def judge(
         elif took > most:
             wrong.append(f"seconds to {name}: {took:.1f} s, and at most {most:g} s are allowed")
     return Judged(told, taken, tuple(wrong))
+
+
+def acknowledged_meanwhile(own: Sequence[Operation], moments: Sequence[Moment]) -> int:
+    """Writes that were begun after a fault was noticed, and acknowledged before its undo began."""
+    noticed, undoing = _first(moments, NOTICED, _first(moments, INJECT) or 0.0), _first(moments, UNDOING)
+    if noticed is None:
+        return 0
+    return sum(
+        o.kind == "write" and o.outcome == "ok" and o.begun >= noticed and (undoing is None or o.ended <= undoing)
+        for o in own
+    )
 
 
 def recovered(own: Sequence[Operation], since: float | None) -> float | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -74,6 +75,8 @@ class Client(BaseModel):
     """Base of all clients: their arguments, which name things of the bed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    section: ClassVar[str] = ""
+    """The section that a bed file must have for this client."""
 
     def nodes(self, bed: Bed, reach: Reach) -> frozenset[str]:
         """The nodes that this client is run on, over OOBI; they must not be cut off meanwhile."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plumbline.bed.types import (
     Address,
@@ -62,6 +63,36 @@ class Hosts(Strict):
     )
 
 
+class PowerByRedfish(Strict):
+    """A management controller that speaks Redfish (DMTF DSP0266)."""
+
+    system: str = Field(pattern="^https://[^ ]+$", description="of the node, such as https://bmc/redfish/v1/Systems/1")
+    credential: Name = Field(description="of access.credentials: USER:PASSWORD")
+    ca: Path | None = Field(default=None, description="whom to trust for it, PEM; by default the system's authorities")
+
+
+class PowerByCommand(Strict):
+    """Programs of the runner's machine with their arguments; `state` says `on` or `off`."""
+
+    off: tuple[str, ...] = Field(min_length=1)
+    on: tuple[str, ...] = Field(min_length=1)
+    state: tuple[str, ...] = Field(min_length=1)
+
+
+class Power(Strict):
+    """How the power of a node is switched: one of these. A node of a lab needs none."""
+
+    redfish: PowerByRedfish | None = None
+    command: PowerByCommand | None = None
+    ssh: Literal[True] | None = Field(default=None, description="it reboots itself at once: off is for a moment only")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(way is not None for way in (self.redfish, self.command, self.ssh)) != 1:
+            raise ValueError("one of redfish, command and ssh is wanted")
+        return self
+
+
 class Node(Strict):
     """One machine of the bed, reached over OOBI."""
 
@@ -77,6 +108,7 @@ class Node(Strict):
     user: str | None = Field(default=None, description="login name, where it is not that of access.ssh")
     port: Port = Field(default=22, description="port of SSH")
     ssh: bool = Field(default=True, description="false for an appliance that no one can log in to")
+    power: Power | None = Field(default=None, description="how its power is switched, for experiments")
 
 
 class Dhcp(Strict):

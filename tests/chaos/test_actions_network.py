@@ -29,6 +29,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("route", {"to": "$(cidr:persona-3)", "kind_of": "blackhole"}),
     ("nft", {"hook": "output", "rules": ["ip daddr $(address:persona-3) drop", "udp dport 8472 drop"]}),
     ("nft", {"hook": "postrouting", "rules": ["ip dscp set cs0"]}),
+    ("nft", {"hook": "prerouting", "rules": ["meta l4proto { tcp, udp } numgen random mod 100 < 5 drop"]}),
     ("sysctl", {"key": "net.ipv4.ip_forward", "value": "1"}),
     ("sysctl", {"key": "net/ipv4/conf/eth1.20/forwarding", "value": "1"}),
 ]
@@ -79,6 +80,26 @@ def test_what_is_done_holds_and_its_undo_brings_all_of_it_back(
 
     assert all(step.holds(BED, reach) for step in undo)
     assert sorted(state(ns).splitlines()) == sorted(before.splitlines())
+
+
+def test_a_link_has_so_much_bandwidth_and_then_all_of_it(reach: Local, ns: str) -> None:
+    def shown() -> str:
+        return subprocess.run(
+            ["tc", "-n", ns, "qdisc", "show", "dev", "eth1.20", "root"], capture_output=True, text=True, check=True
+        ).stdout
+
+    call, before = Call("node.shape", {"node": "ucs-2", "link": "$(link:browsers)", "rate": 100}), shown()
+    undo = call.reverse(BED, reach)
+    call.apply(BED, reach)
+    assert "qdisc tbf" in shown()
+    assert "rate 100Mbit" in shown()
+    with pytest.raises(ActionFailed, match="shaped already"):
+        call.reverse(BED, reach)
+    undo[0].apply(BED, reach)
+    undo[0].apply(BED, reach)
+
+    assert undo[0].holds(BED, reach)
+    assert shown().split("refcnt")[0].split()[:2] == before.split("refcnt")[0].split()[:2]
 
 
 def test_what_may_cut_the_runner_off_is_guarded_by_the_node_itself(reach: Local) -> None:

@@ -159,3 +159,14 @@ def test_files_keep_what_was_written_but_for_a_torn_last_line(tmp_path: Path) ->
 
     assert operations(file) == [SOUND[0], SOUND[3]]
     assert moments(tmp_path / "none.jsonl") == []
+
+
+@pytest.mark.parametrize(("begun", "wrong"), [(2.5, 0), (4.0, 1), (6.5, 0)])
+def test_a_service_that_must_refuse_may_acknowledge_nothing_meanwhile(begun: float, wrong: int) -> None:
+    told = [Moment(2.0, "inject"), Moment(3.0, "noticed", True), Moment(6.0, "undoing")]
+    history = [
+        Operation("c", "write", begun, begun + 0.1, "ok", 1),
+        Operation("c", "final", 9.0, 9.1, "ok", (1,)),
+    ]
+
+    assert len(judge(history, told, {"c": Promise(refused=True)}, {}).wrong) == wrong

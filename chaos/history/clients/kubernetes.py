@@ -6,7 +6,7 @@ The API server promises that a read sees what was acknowledged before it.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
@@ -23,6 +23,8 @@ _LABEL = "plumbline.test/history"
 
 class Client(client.Writer):
     """Writes ConfigMaps as administrator."""
+
+    section: ClassVar[str] = "kubernetes"
 
     def prepare(self, talk: Talk) -> None:
         self._remove(talk)
