@@ -27,6 +27,9 @@ down: install  ## take the lab down and leave nothing behind
 torture: install  ## kill runners of faults at random moments, and see that all is undone
 	$(RUN) -m chaos torture --times 50
 
+soak: install  ## random experiments for two hours, and what they leave behind
+	$(RUN) -m chaos soak --bed $(BED)
+
 prove: install  ## break the bed in every way it knows, and tell which checks turn red and which never do
 	$(RUN) -m chaos prove --bed $(BED)
 
@@ -67,4 +70,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	echo "$(CURDIR)" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/plumbline.pth"
 	touch $@
 
-.PHONY: help gate test up down torture prove gameday bench lint docs lock install
+.PHONY: help gate test up down torture soak prove gameday bench lint docs lock install

@@ -1,4 +1,4 @@
-"""`python -m chaos faults|inject|run|gameday|experiment|ledger|prove|torture`: faults for a bed, and their undo.
+"""`python -m chaos faults|inject|run|gameday|experiment|ledger|prove|torture|soak`: faults for a bed, and their undo.
 
 Exit codes: 0 done; 1 the fault did not take, or did not settle; 2 wrong words, bed file or fault file, or a bed that does
 not allow faults; 10 the bed cannot be reached; 11 a fault is still in, or a ledger's entry was refused; 12 the bed is
@@ -173,6 +173,7 @@ def _seconds(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from chaos import soak
     from chaos.gameday import command as gameday
     from chaos.proof import command as proof
 
@@ -236,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     torture.add_argument("--fault", action="append", default=[], help="a fault of the bed; default: one without a bed")
     torture.add_argument("--seed", type=int, help="the same moments again")
     torture.set_defaults(run=_torture)
+    soak.add(commands, common, _seconds)
 
     watch = commands.add_parser("watch", parents=[common])
     watch.add_argument("id")

@@ -1,0 +1,56 @@
+"""A soak: what has grown is told, and experiments that a bed has nothing for are not chosen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaos import soak
+from chaos.soak import Figures, grown
+from plumbline.bed import Bed, load
+from tests.chaos.scratch import ROOT
+
+FIRST = Figures(memory=1000, files=5000, processes=300, mounts=80, namespaces=5, pods=60)
+SMALL = load(ROOT / "tests" / "lab" / "beds" / "gameday.yaml")
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (FIRST, []),
+        (replace(FIRST, memory=1100, processes=310), []),
+        (replace(FIRST, pods=61, namespaces=6), ["namespaces: 5 at first, 6 at last", "pods: 60 at first, 61 at last"]),
+        (replace(FIRST, memory=1200), ["memory: 1000 at first, 1200 at last"]),
+    ],
+)
+def test_what_has_grown_is_told(last: Figures, said: list[str]) -> None:
+    assert grown(FIRST, last) == said
+
+
+def test_a_bed_is_given_the_experiments_that_it_has_all_for() -> None:
+    chosen = soak.suitable(SMALL)
+
+    assert "trunk-of-a-node-cut" in chosen
+    assert not any(name.startswith(("consul", "vault", "slurm")) for name in chosen)
+
+
+def test_a_leak_and_a_failure_end_it_with_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures = iter([FIRST, FIRST, FIRST, replace(FIRST, pods=61)])
+    codes = iter([0, 1, 0])
+    monkeypatch.setattr(soak, "measured", lambda bed: next(figures))
+    clock = [0.0]
+    monkeypatch.setattr(soak.time, "monotonic", lambda: clock[0])
+
+    def run(bed: Bed, name: str, folder: Path) -> tuple[int, str]:
+        clock[0] += 2.0
+        return next(codes), "said"
+
+    monkeypatch.setattr(soak, "_run", run)
+    monkeypatch.setattr(soak.time, "sleep", lambda seconds: None)
+
+    assert soak.command(SMALL, ["trunk-of-a-node-cut"], 5.0, 0.0, 7, tmp_path) == 1
+    told = json.loads((tmp_path / "soak.json").read_text())
+    assert told["leaks"] == ["pods: 60 at first, 61 at last"]
