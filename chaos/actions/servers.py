@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chaos import vault_admin
 from chaos.actions.consul_api import ask_at
-from chaos.call import ActionFailed, Arguments, Call, Slip, action
+from chaos.call import ActionFailed, Arguments, Call, Node, Slip, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:
@@ -59,10 +59,11 @@ class Kill(_OfServers):
 
 @action("servers.led")
 class Led(_OfServers):
-    """Whether one of the servers leads, as those say that answer."""
+    """Whether one of the servers leads, as those say that answer; with `by` whether that one does."""
 
     only_looks: ClassVar[bool] = True
     led: bool = True
+    by: Node | None = None
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
         return []
@@ -71,7 +72,8 @@ class Led(_OfServers):
         """Nothing: it comes about by itself."""
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        return bool(leads(bed, reach, self.of)) is self.led
+        leader = leads(bed, reach, self.of)
+        return (leader == self.by if self.by else bool(leader)) is self.led
 
 
 def leads(bed: Bed, reach: Reach, service: Service) -> str:

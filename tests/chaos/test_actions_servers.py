@@ -48,6 +48,7 @@ def test_the_leader_is_killed_first_and_the_undo_names_all() -> None:
         call.apply(BED, reach)
 
         assert reach.up == ["bettley", "cargyll"]
+        assert Call("servers.led", {"of": "consul", "by": "cargyll"}).holds(BED, reach)
         assert call.holds(BED, reach)
         assert [step.arguments["node"] for step in undo] == SERVERS
 
@@ -58,6 +59,7 @@ def test_of_several_the_leader_is_among_them_or_is_the_one_that_stays(first: str
         Call("servers.kill", {"of": "consul", "count": 2, "first": first}).apply(BED, reach)
 
         assert reach.up == left
+        assert not Call("servers.led", {"of": "consul", "by": left[0]}).holds(BED, reach)
         assert Call("servers.led", {"of": "consul", "led": False}).holds(BED, reach)
 
 
