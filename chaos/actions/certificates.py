@@ -9,7 +9,7 @@ import base64
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -150,6 +150,29 @@ class Put(Kept):
         # A Secret of type kubernetes.io/tls must have both of its keys: what is missing is empty.
         new |= {name: "" if name.startswith("tls.") else None for name in self.without}
         return new | {name: _encoded("this is no certificate\n") for name in self.rubbish}
+
+
+@action("certificate.fresh")
+class Fresh(Arguments):
+    """Whether a certificate was issued no longer ago than its renewal takes, and a little: its controller is at work."""
+
+    only_looks: ClassVar[bool] = True
+    certificate: Certificate
+    patience: Duration = dt.timedelta(seconds=15)
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        return []
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        """Nothing: it comes about by itself."""
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        declared = bed.certificates[self.certificate]
+        found = reach.get(path_of("Secret", declared.secret.name, declared.secret.namespace))
+        if found is None:
+            return False
+        begins = x509.load_pem_x509_certificate(base64.b64decode(found["data"]["tls.crt"])).not_valid_before_utc
+        return dt.datetime.now(dt.UTC) - begins <= declared.lifetime - declared.renew_before + self.patience
 
 
 def _shell(name: str, key: Key) -> x509.Certificate:
