@@ -54,7 +54,13 @@ def noticed() -> float:
 
 def whole() -> float:
     """Waits until all is as it has to be again; seconds since the fault, or since its undo. It fails where never."""
-    return _await(checker.WHOLE, "mend", lambda here: here.times.mend)
+    return _await(checker.WHOLE, "mend", lambda here: here.times.mend if _looked_since(here) else None)
+
+
+def _looked_since(here: Running) -> bool:
+    """Whether a whole round of looks began after the last thing that changed the bed, or was noticed of it."""
+    changes = (checker.INJECT, checker.NOTICED, checker.UNDOING, checker.UNDONE)
+    return here.looked > max((moment.at for moment in here.told() if moment.name in changes), default=0.0)
 
 
 def _await(what: str, budget: str, seen: Callable[[Running], float | None]) -> float:

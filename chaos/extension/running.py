@@ -49,6 +49,8 @@ class Running:
     in_bed: bool = False
     still_in: str = ""
     aborted: str = ""
+    looked: float = 0.0
+    """When the last round of looks began that has ended; what was so before it may be so no more."""
     _watcher: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,11 +91,13 @@ class Running:
         last: dict[str, bool | None] = {}
         with Reach(self.bed) as reach:
             while True:
+                begun = time.time()
                 for name, calls in looks.items():
                     now, said = _hold(self.bed, reach, calls) if calls else (None, "")
                     if calls and (name not in last or last[name] is not now):
                         self.note(name, bool(now), said)
                         last[name] = now
+                self.looked = begun
                 if self.over.wait(_LOOK):
                     return
 

@@ -5,6 +5,7 @@ A value is there at the end when accounting says that its job came to its end as
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
@@ -18,7 +19,8 @@ from plumbline.bed.slurm import Slurm
 
 _LIMIT = 12.0
 _DONE = ("COMPLETED",)
-_RUNS = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "SUSPENDED")
+_WRITTEN = 15.0
+"""Seconds after the last job in which accounting must have written all of them down."""
 
 
 class Client(client.Writer):
@@ -27,6 +29,8 @@ class Client(client.Writer):
     section: ClassVar[str] = "slurm"
     seconds: int = Field(default=2, ge=0, le=60)
     _since: str = PrivateAttr("")
+    _given: set[int] = PrivateAttr(default_factory=set)
+    _ended: float = PrivateAttr(0.0)
 
     def nodes(self, bed: Bed, reach: Reach) -> frozenset[str]:
         return frozenset({_declared(bed).submit})
@@ -41,6 +45,7 @@ class Client(client.Writer):
         asked = ["--parsable", f"--job-name={_name(talk, value)}", "--requeue", "--output=/dev/null", "--chdir=/tmp"]
         done = _run(talk, "sbatch", *asked, *account, "--wrap", f"sleep {self.seconds}")
         if done.code == 0 and done.out.strip():
+            self._given.add(value)
             return Answer("ok")
         said = " ".join(done.err.split())[-160:]
         return Answer("unknown" if done.code == 124 or "time" in said.lower() else "failed", said=said)
@@ -52,15 +57,20 @@ class Client(client.Writer):
         return Answer("ok", youngest if _name(talk, youngest) in done.out.split() else None)
 
     def final(self, talk: Talk) -> Answer:
+        queued = _run(talk, "squeue", "--noheader", "--me", "--format=%j")
+        if queued.code != 0 or _name(talk) in queued.out:
+            return Answer("failed", said="jobs have not ended yet" if queued.code == 0 else "squeue does not answer")
+        self._ended = self._ended or time.monotonic()
         asked = ["-X", "--noheader", "--parsable2", f"--starttime={self._since}", "--format=JobName%60,State%40"]
         done = _run(talk, "sacct", *asked)
         if done.code != 0:
             return Answer("failed", said=" ".join(done.err.split())[-160:])
         rows = [row.split("|") for row in done.out.splitlines()]
         own = {name: state.split()[0] for name, state in rows if name.startswith(_name(talk)) and state}
-        if waiting := [name for name, state in own.items() if state in _RUNS]:
-            return Answer("failed", said=f"{len(waiting)} jobs have not ended yet")
-        return Answer("ok", tuple(sorted(int(n.rpartition("-")[2]) for n, state in own.items() if state in _DONE)))
+        there = {int(name.rpartition("-")[2]) for name, state in own.items() if state in _DONE}
+        if self._given - there and time.monotonic() < self._ended + _WRITTEN:
+            return Answer("failed", said="accounting has not written all of it yet")
+        return Answer("ok", tuple(sorted(there)))
 
     def clean(self, talk: Talk) -> None:
         self._cancel(talk)
