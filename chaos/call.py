@@ -154,6 +154,18 @@ class Arguments(BaseModel):
         return []
 
 
+class Looking(Arguments):
+    """Base of actions that only ask: there is nothing to make, and nothing to undo."""
+
+    only_looks: ClassVar[bool] = True
+
+    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
+        return []
+
+    def apply(self, bed: Bed, reach: Reach) -> None:
+        """Nothing: it comes about by itself."""
+
+
 @dataclass(frozen=True)
 class Named:
     """Marks an argument that is the name of something in a section of the bed file."""

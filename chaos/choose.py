@@ -3,10 +3,9 @@
 `$(agent)` is the workload of the first flow through the firewall, `$(agent:2)` that of the second; `$(agent-node)` a node
 that its pods may be on, `$(agent-network)` the network of its net1. `$(persona)` is the first persona, `$(persona:2)` the
 second; `$(persona-workload)` its workload. `$(program:coredns)` is the first workload of that program. Nodes by what they
-are for, in the order of the bed file: `$(api-node)`, `$(ngfw)` with
-`$(ngfw-unit)`, `$(consul-server)`, `$(vault-server)`, `$(controller)` and
-`$(compute)` of Slurm, `$(step-ca)`, `$(renewed)` with a certificate that is to be renewed as others look on (its canary),
-whose unit is `$(renewed-unit)`. Words of a fault file (chaos/actions/words.py) are left as they are.
+are for, in the order of the bed file: `$(api-node)`, `$(ngfw)` with its `$(ngfw-unit)`, `$(consul-server)`,
+`$(vault-server)`, `$(controller)` and `$(compute)` of Slurm, `$(step-ca)`, `$(renewed)` with a certificate that is to be
+renewed as others look on (its canary), whose unit is `$(renewed-unit)`. Words of a fault file (chaos/actions/words.py) are left as they are.
 """
 
 from __future__ import annotations

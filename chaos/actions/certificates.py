@@ -9,7 +9,7 @@ import base64
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -25,7 +25,7 @@ from pydantic import Field
 
 from chaos.actions.objects import path_of
 from chaos.actions.secrets import Kept
-from chaos.call import ActionFailed, Arguments, Authority, Call, Certificate, action
+from chaos.call import ActionFailed, Arguments, Authority, Call, Certificate, Looking, action
 from plumbline.bed import Bed
 from plumbline.bed.types import Duration
 
@@ -153,18 +153,11 @@ class Put(Kept):
 
 
 @action("certificate.fresh")
-class Fresh(Arguments):
+class Fresh(Looking):
     """Whether a certificate was issued no longer ago than its renewal takes, and a little: its controller is at work."""
 
-    only_looks: ClassVar[bool] = True
     certificate: Certificate
     patience: Duration = dt.timedelta(seconds=15)
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        """Nothing: it comes about by itself."""
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         declared = bed.certificates[self.certificate]

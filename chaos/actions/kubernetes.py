@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from chaos.actions.objects import KINDS, Object, cleaned, covers, inverse, path_of
-from chaos.call import JSON, ActionFailed, Arguments, Call, Node, Slip, Workload, action
+from chaos.call import JSON, ActionFailed, Arguments, Call, Looking, Node, Slip, Workload, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:
@@ -224,18 +224,6 @@ def _settled(bed: Bed, reach: Reach, workload: str) -> bool:
         wanted = now["spec"].get("replicas", 1)
         told = {status.get(key, 0) for key in ("readyReplicas", "updatedReplicas", "replicas")}
     return told == {wanted} and len(pods) == wanted and all(pod.ready for pod in pods)
-
-
-class Looking(Arguments):
-    """An action that only asks."""
-
-    only_looks: ClassVar[bool] = True
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        """Nothing: this only looks."""
 
 
 @action("kubernetes.pods")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from chaos.actions.kubernetes import Looking
 from chaos.actions.objects import path_of
-from chaos.call import JSON, ActionFailed, Arguments, Call, Node, Workload, action
+from chaos.call import JSON, ActionFailed, Arguments, Call, Looking, Node, Workload, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from chaos.actions.kubernetes import Looking
-from chaos.call import ActionFailed, action
+from chaos.call import ActionFailed, Looking, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from chaos import vault_admin
 from chaos.actions.consul_api import ask_at
-from chaos.call import ActionFailed, Arguments, Call, Node, Slip, action
+from chaos.call import ActionFailed, Arguments, Call, Looking, Node, Slip, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:
@@ -58,18 +58,11 @@ class Kill(_OfServers):
 
 
 @action("servers.led")
-class Led(_OfServers):
+class Led(Looking, _OfServers):
     """Whether one of the servers leads, as those say that answer; with `by` whether that one does."""
 
-    only_looks: ClassVar[bool] = True
     led: bool = True
     by: Node | None = None
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        """Nothing: it comes about by itself."""
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         leader = leads(bed, reach, self.of)

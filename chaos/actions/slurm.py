@@ -14,7 +14,7 @@ from pydantic import Field
 from chaos.actions.files import _File, _given
 from chaos.actions.place import Commanded, Commands, OnNode, Place
 from chaos.actions.words import filled
-from chaos.call import JSON, ActionFailed, Arguments, Call, Node, action
+from chaos.call import JSON, ActionFailed, Arguments, Call, Looking, Node, action
 from plumbline.bed import Bed
 from plumbline.bed.model import Slurm
 
@@ -51,20 +51,8 @@ def _up(node: dict[str, Any]) -> bool:
     return node["state"].lower() in _WELL and not flags and bool(node.get("slurmd_version"))
 
 
-class _Look(Arguments):
-    """Looks, and changes nothing."""
-
-    only_looks: ClassVar[bool] = True
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return []
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        """Nothing: it comes about by itself."""
-
-
 @action("slurm.ready")
-class Ready(_Look):
+class Ready(Looking):
     """Whether all controllers are up, or those that are named, all compute nodes take jobs, and none of a gate's is left."""
 
     controllers: tuple[Node, ...] = Field(default=(), description="by default all of them")
@@ -91,7 +79,7 @@ class Ready(_Look):
 
 
 @action("slurm.accounting")
-class AccountingReady(_Look):
+class AccountingReady(Looking):
     """Whether accounting answers, and is in touch with the controller or not."""
 
     connected: bool = True
