@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from plumbline.cgroup import processes
+
 ROOT = Path("/sys/fs/cgroup")
 WEIGHT = 8
 """How many ordinary processes the machines of a bed weigh together when the processor is short.
@@ -31,11 +33,18 @@ def weigh(bed: str) -> None:
 
 def kill(bed: str) -> None:
     """End every process in the cgroups of the bed: what its machines and their supervisors may have left."""
-    for folder in _trees(bed):
-        for place, _, files in os.walk(folder):
-            if "cgroup.procs" in files:
-                for pid in (Path(place) / "cgroup.procs").read_text().split():
-                    _end(int(pid))
+    for pid in _processes(bed):
+        _end(pid)
+
+
+def folders(bed: str) -> list[Path]:
+    """Where the processes of the bed's machines are listed; none while no machine of it was ever started."""
+    return sorted(_trees(bed))
+
+
+def alive(bed: str) -> bool:
+    """Whether any process of the bed's machines runs; without one, what is there are the remains of a lab."""
+    return any(_processes(bed))
 
 
 def remove(bed: str, deadline: float) -> None:
@@ -49,6 +58,12 @@ def remove(bed: str, deadline: float) -> None:
         if not left or time.monotonic() > deadline:
             return
         time.sleep(0.02)
+
+
+def _processes(bed: str) -> Iterator[int]:
+    """The processes of the bed, some of them in each hierarchy, and so more than once."""
+    for folder in _trees(bed):
+        yield from processes(folder)
 
 
 def _trees(bed: str) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +20,16 @@ def state_dir(bed: str) -> Path:
     return _private(Path(os.environ.get("PLUMBLINE_STATE", "/var/lib/plumbline")) / bed)
 
 
-def forget(bed: str) -> None:
-    """Remove the folders of a bed whose lab is down, and their parents when no other bed has any."""
+def forget(bed: str, keep: Collection[str] = ()) -> None:
+    """Remove what lies in the folders of a bed whose lab is down, but for `keep`, and the folders that are empty then."""
     for folder in (run_dir(bed), state_dir(bed)):
-        shutil.rmtree(folder, ignore_errors=True)
+        for path in folder.iterdir():
+            if path.is_dir() and path.name not in keep:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in keep:
+                path.unlink(missing_ok=True)
         with suppress(OSError):
+            folder.rmdir()
             folder.parent.rmdir()
 
 

@@ -10,14 +10,16 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from lab import (
+    cgroups,
     cni,
     containment,
     image_store,
@@ -46,7 +48,7 @@ from lab.quiet import wait_quiet
 from lab.status import status
 from plumbline.bed import Bed
 from plumbline.hold import Held, hold
-from plumbline.places import ledger
+from plumbline.places import RUNS, ledger
 
 BOOT_LIMIT = 60.0
 READY_LIMIT = 180.0
@@ -63,8 +65,9 @@ def up(bed: Bed, progress: Progress) -> None:
     with _held(bed.bed, progress, UP_LIMIT):
         digest = _digest(bed)
         state = run_dir(bed.bed) / "bed.sha256"
-        if state.exists() and state.read_text() != digest:
-            _down(bed.bed, progress)  # the bed file has changed since: a lab is never half of one and half of another
+        if state.exists() and (state.read_text() != digest or not cgroups.alive(bed.bed)):
+            # A lab is never half of one and half of another: the bed file has changed, or these are only remains.
+            _down(bed.bed, progress, keep=(RUNS,))
         prefixes = sorted(set(_prefixes(bed)))
         if access_file(bed.bed).exists() and containment.contained(bed.bed) == prefixes and status(bed).whole:
             return
@@ -85,18 +88,20 @@ def down(bed: str, progress: Progress) -> None:
     rootfs.require_root()
     with _held(bed, progress, HELD_LIMIT):
         _down(bed, progress)
+    with suppress(Held), hold(bed, alone=True, timeout=0):
+        pass  # letting go removes the note that a killed run left of itself
     with suppress(OSError):
         RUNTIME.rmdir()
 
 
-def _down(bed: str, progress: Progress) -> None:
+def _down(bed: str, progress: Progress, keep: Collection[str] = ()) -> None:
     access_file(bed).unlink(missing_ok=True)
     with progress.step("down", estimate=5):
         machine.remove_all(bed)
         netns.delete(bed)
         kernel.restore_shared(run_dir(bed))
         containment.release(bed)
-        forget(bed)
+        forget(bed, keep)
 
 
 def _realise(bed: Bed, progress: Progress) -> None:
@@ -199,11 +204,12 @@ def _forget_restarts(bed: Bed) -> None:
         machine.run(bed.bed, node, ["systemctl", "reset-failed"])
 
 
-def _access(bed: Bed, pki: Pki) -> dict[str, str]:
+def _access(bed: Bed, pki: Pki) -> dict[str, Any]:
     """Write what a runner needs to reach the lab, and say where it stands."""
     folder = run_dir(bed.bed)
-    access = {
+    access: dict[str, Any] = {
         "netns": netns.name(bed.bed, topology.RUNNER),
+        "cgroups": [str(folder) for folder in cgroups.folders(bed.bed)],
         "ssh_config": str(nodes.ssh_access(bed, pki, folder)),
     }
     if bed.kubernetes:

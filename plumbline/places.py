@@ -8,6 +8,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+RUNS = "runs"
+"""Name of the folder of the runs that go on, in the folder of a bed's runtime state."""
+
 
 def runtime(bed: str) -> Path:
     """The folder of a bed's runtime state, not made here: /run/plumbline/<bed>, or the user's own if not root."""
@@ -39,7 +42,7 @@ def leftovers(bed: str) -> list[Path]:
 
 def new_run(bed: str) -> Path:
     """A new folder for one run, readable by its owner alone; folders of runs that were killed are removed."""
-    runs = runtime(bed) / "runs"
+    runs = runtime(bed) / RUNS
     _private(runs)
     for old in runs.iterdir():
         if old.name.isdecimal() and not Path("/proc", old.name).exists():

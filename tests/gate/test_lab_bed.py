@@ -17,7 +17,10 @@ LAB = """
 import json, pathlib
 state = pathlib.Path({state!r})
 state.mkdir(parents=True, exist_ok=True)
-(state / "access.json").write_text(json.dumps({{"netns": {netns!r}, "ssh_config": "/dev/null"}}))
+(state / "cgroup").mkdir(exist_ok=True)
+(state / "cgroup/cgroup.procs").write_text("1\\n")
+access = {{"netns": {netns!r}, "ssh_config": "/dev/null", "cgroups": [str(state / "cgroup")]}}
+(state / "access.json").write_text(json.dumps(access))
 pathlib.Path("times").open("a").write("up ")
 """
 INSIDE = """
@@ -64,6 +67,14 @@ def test_a_lab_that_is_up_is_not_started_again(lab: Tiny) -> None:
     lab.run("suites")
 
     assert (lab.folder / "times").read_text(encoding="utf-8") == "up "
+
+
+def test_what_remains_of_a_lab_without_a_process_is_started_again(lab: Tiny) -> None:
+    lab.run("suites")
+    (runtime(lab.name) / "cgroup/cgroup.procs").write_text("")
+
+    assert lab.run("suites").code == 0
+    assert (lab.folder / "times").read_text(encoding="utf-8") == "up up "
 
 
 def test_what_the_bed_file_says_of_itself_needs_no_lab(lab: Tiny) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import machine, up
+from lab import cgroups, machine, up
 from lab.progress import Progress
+from lab.status import status
 from plumbline import places
 from plumbline.bed import Bed, load
+from plumbline.places import hold_file
 from tests.chaos.scratch import ROOT, soon
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="machines need root"), pytest.mark.timeout(400)]
@@ -79,3 +81,21 @@ def test_a_restart_of_the_node_and_the_end_of_the_runner_leave_nothing(bed: Bed,
     assert said(bed, "cat", "/etc/issue") == before
     assert said(bed, "systemctl", "is-active", "snmpd") != "active"
     subprocess.run([*chaos, "ledger", "undo", "--bed", str(bed.path)], cwd=ROOT, timeout=60, check=True)
+
+
+def test_a_lab_whose_processes_were_all_ended_comes_up_anew(bed: Bed) -> None:
+    cgroups.kill(bed.bed)
+    assert soon(lambda: not cgroups.alive(bed.bed))
+
+    up.up(bed, Progress())
+
+    assert machine.run(bed.bed, "one", ["systemctl", "is-active", "ssh"]).stdout.strip() == "active"
+    assert status(bed).whole
+
+
+def test_a_lab_that_is_taken_down_leaves_no_note_of_a_killed_run(bed: Bed) -> None:
+    """Where a run was killed, its lock went with it, but not the file that told of it."""
+    hold_file(bed.bed).write_text("{}")
+    up.down(bed.bed, Progress())
+
+    assert not hold_file(bed.bed).exists()
