@@ -40,6 +40,9 @@ gameday: install  ## run a plan of experiments in front of a screen, and write r
 bench: install  ## measure speed and memory, each with minimum, median and maximum
 	$(RUN) -m lab.bench --bed $(BED)
 
+bench-load: install  ## load generators side by side on one path: wrk, h2load, ab, k6, Locust and ours
+	$(RUN) -m lab.bench.load --build
+
 lint: install  ## ruff and mypy
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
@@ -52,7 +55,7 @@ docs: install  ## write docs/checks.md, docs/actions.md and the JSON schemas ane
 lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) -o requirements/gate.txt
 	$(UV) --extra lab -o requirements/lab.txt
-	$(UV) --extra lab --extra chaos --extra dev -o requirements/dev.txt
+	$(UV) --extra lab --extra chaos --extra load --extra dev -o requirements/dev.txt
 	$(UV) --all-extras -o requirements/all.txt
 
 install: $(VENV)/.installed  ## the Debian packages and the Python environment
@@ -70,4 +73,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	echo "$(CURDIR)" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/plumbline.pth"
 	touch $@
 
-.PHONY: help gate test up down torture soak prove gameday bench lint docs lock install
+.PHONY: help gate test up down torture soak prove gameday bench bench-load lint docs lock install

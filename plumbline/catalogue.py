@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.bed import Bed, load
-from plumbline.check import LAYERS, Check, check_of, loops_of
+from plumbline.check import LAYERS, Case, Check, check_of, loops_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "checks.md"
@@ -34,7 +34,12 @@ class Entry:
     says: str
     runs: int
     file: str
-    subjects: frozenset[str] = frozenset()
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """What it runs on."""
+        return frozenset(case.subject for case in self.cases)
 
 
 def entries(root: Path, bed: Bed) -> list[Entry]:
@@ -65,6 +70,8 @@ def page(found: list[Entry]) -> str:
 
 
 def _checks(root: Path, bed: Bed) -> Iterator[Entry]:
+    if str(root) not in sys.path:  # whoever is started as a program finds the suites too
+        sys.path.insert(0, str(root))
     for file in sorted((root / "suites").rglob("test_*.py")):
         name = ".".join(file.relative_to(root).with_suffix("").parts)
         for title, function in inspect.getmembers(importlib.import_module(name), inspect.isfunction):
@@ -77,8 +84,7 @@ def _entry(check: Check, name: str, function: object, bed: Bed, file: str) -> En
     title = name.removeprefix("test_").replace("_", " ")
     loops = [list(loop.cases(bed)) for loop in loops_of(function)]
     says = (inspect.getdoc(function) or title).partition("\n")[0]
-    about = frozenset(case.subject for cases in loops for case in cases)
-    return Entry(check, title, says, math.prod(map(len, loops)), file, about)
+    return Entry(check, title, says, math.prod(map(len, loops)), file, tuple(itertools.chain(*loops)))
 
 
 def _rank(layer: str) -> tuple[int, str]:
@@ -98,7 +104,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m plumbline.catalogue", description=__doc__)
     parser.add_argument("--check", action="store_true", help="do not write; end with 1 where the page is out of date")
     options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
     text = page(entries(ROOT, load(BED)))
     if not options.check:
         PAGE.write_text(text, encoding="utf-8")

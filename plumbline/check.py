@@ -24,7 +24,7 @@ from plumbline.bed import Bed
 
 LAYERS = (
     "inventory", "host", "network", "inspection", "certificates", "kubernetes", "placement", "services",
-    "pki", "ssh", "consul", "vault", "slurm",
+    "pki", "ssh", "consul", "vault", "slurm", "load",
 )  # fmt: skip
 SEVERITIES = ("critical", "major", "minor")
 Severity = Literal["critical", "major", "minor"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,6 @@ DEFAULT_RUNS = 3
 EXIT_USAGE = 2
 EXIT_FAILED = 1
 _WIDTH = 140
-_BUSY = 0.5
 """Load for each core above which others are at work on the machine."""
 
 
@@ -57,7 +55,7 @@ def _bench(order: measure.Order, wanted: list[str], folder: Path, console: Conso
         raise LabError(f"{order.bed.path} declares a bed of hardware", remedy="measure a bed with `realised_by: lab`")
     started = datetime.now(UTC).isoformat(timespec="seconds")
     found: list[figures.Figure] = []
-    notes = _company()
+    notes = figures.company()
     failed = False
     for name in [group for group in measure.GROUPS if group in wanted]:
         try:
@@ -72,13 +70,6 @@ def _bench(order: measure.Order, wanted: list[str], folder: Path, console: Conso
     figures.write(file, figures.as_json(order.bed.bed, started, found, notes))
     console.print(f"bench: {len(found)} figures; {file}", markup=False)
     return EXIT_FAILED if failed else 0
-
-
-def _company() -> list[str]:
-    """Whether others were at work on the machine when it began."""
-    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
-    busy = load > _BUSY * cores
-    return [f"the machine had other work at the start (load {load:.1f} on {cores} cores)"] if busy else []
 
 
 def _node(bed: Bed, asked: str | None) -> str:
@@ -97,17 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", nargs="+", choices=list(measure.GROUPS), metavar="NAME", help=f"of {', '.join(measure.GROUPS)}"
     )
-    parser.add_argument("--runs", type=_count, default=DEFAULT_RUNS, metavar="N", help=f"of each ({DEFAULT_RUNS})")
+    parser.add_argument(
+        "--runs", type=figures.count, default=DEFAULT_RUNS, metavar="N", help=f"of each ({DEFAULT_RUNS})"
+    )
     parser.add_argument("--node", metavar="NODE", help="whose host facts goss and plumbline check")
     parser.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="for bench.json")
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -15,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 FORMAT = 1
+_BUSY = 0.5
+"""Share of the processors that others may use at the start."""
 
 
 @dataclass(frozen=True)
@@ -127,3 +130,18 @@ def write(file: Path, content: dict[str, Any]) -> None:
     part = file.with_name(f"{file.name}.part")
     part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(file)
+
+
+def company() -> list[str]:
+    """Whether others were at work on the machine when it began."""
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    busy = load > _BUSY * cores
+    return [f"the machine had other work at the start (load {load:.1f} on {cores} cores)"] if busy else []
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on, of a command line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number

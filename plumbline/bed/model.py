@@ -37,6 +37,7 @@ from plumbline.bed.machines import (
 )
 from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
 from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
+from plumbline.bed.throughput import Load, LoadLimits, Promise, Target
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -75,6 +76,8 @@ __all__ = [
     "JobSize",
     "Jobs",
     "Kubernetes",
+    "Load",
+    "LoadLimits",
     "Network",
     "Nfs",
     "Ngfw",
@@ -84,6 +87,7 @@ __all__ = [
     "Partition",
     "Persona",
     "Prometheus",
+    "Promise",
     "Renewal",
     "SameSecret",
     "Secret",
@@ -97,6 +101,7 @@ __all__ = [
     "SshUser",
     "StepCa",
     "Storage",
+    "Target",
     "Vault",
     "Waiver",
     "Workload",
@@ -141,6 +146,7 @@ class Bed(Strict):
     vault: Vault | None = None
     slurm: Slurm | None = None
     ssh_certificates: SshCertificates | None = None
+    load: Load | None = None
     budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
 
     _path: Path = PrivateAttr(Path("bed"))

@@ -31,6 +31,8 @@ REFERENCES = {
     "flows.*.from": "workloads",
     "flows.*.to": "workloads",
     "flows.*.through": "nodes",
+    "load.targets.*.from": "workloads",
+    "load.targets.*.to": "personas",
     "services.dns.from": "workloads",
     "services.prometheus.workload": "workloads",
     "services.cloned.workload": "workloads",
@@ -50,7 +52,11 @@ REFERENCES = {
     "slurm.submit": "nodes",
     "ssh_certificates.on.*": "nodes",
 }
-_ALSO = {"flows.*.from": ("personas",), "flows.*.to": ("personas",)}  # words that stand for all of a kind
+_ALSO = {
+    "flows.*.from": ("personas",),
+    "flows.*.to": ("personas",),
+    "load.targets.*.to": ("personas",),
+}  # words that stand for all of a kind
 
 
 def dangling(tree: Tree) -> Iterator[Problem]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from plumbline.load import chart
+from plumbline.load import result as load
+from plumbline.load.verdict import Judged
 from plumbline.report.words import SYMBOLS, VERDICTS, counts_line, duration
 from plumbline.verdict import Result, Run, layers, verdict
 from plumbline.verdict.model import OUTCOMES, count
@@ -59,6 +63,22 @@ def first_screen(run: Run) -> str:
         findings=run.findings,
         waived=count(run.results).waived,
         most=SHOWN_CONSEQUENCES,
+    )
+
+
+def load_run(target: str, result: load.Result, judged: Sequence[Judged]) -> str:
+    """A load run with its promises and its chart: name of the target, what was measured, what became of it."""
+    return rendered(
+        "load.html.j2",
+        target=target,
+        result=result,
+        judged=judged,
+        line=chart.chart(result),
+        symbols=SYMBOLS,
+        width=chart.WIDTH,
+        left=chart.LEFT,
+        height=chart.HEIGHT,
+        gap=chart.GAP,
     )
 
 

@@ -24,6 +24,11 @@ def _vault(node: str, certificate: str) -> str:
     return f"vault: {told}\nservice_certificates: {{vault: {shown}}}"
 
 
+def _load(source: str, to: str) -> str:
+    target = f"{{profile: p, from: {source}, to: {to}, users: 1, promise: {{}}}}"
+    return f"load: {{limits: {{users: 1, requests: 9, time: 1m}}, targets: {{t: {target}}}}}"
+
+
 DANGLING = {
     "networks.*.gateway": ("networks: {agents: {gateway: ffw}}", "networks.agents.gateway", "fw"),
     "networks.*.addresses.[key]": (
@@ -54,6 +59,8 @@ DANGLING = {
     "flows.*.from": ("flows: [{from: agnt, to: personas, expect: refused}]", "flows.0.from", "agent"),
     "flows.*.to": ("flows: [{from: agent, to: persona, expect: refused}]", "flows.0.to", "personas"),
     "flows.*.through": ("flows: [{from: agent, to: personas, through: ffw, expect: refused}]", "flows.0.through", "fw"),
+    "load.targets.*.from": (_load("agnt", "personas"), "load.targets.t.from", "agent"),
+    "load.targets.*.to": (_load("agent", "persona"), "load.targets.t.to", "personas"),
     "services.dns.from": ("services: {dns: {from: agents}}", "services.dns.from", "agent"),
     "services.cloned.workload": (
         "services: {cloned: {workload: file, page: /}}",

@@ -1,0 +1,1 @@
+"""Load: what users of a bed do, and the engine that lets many of them do it."""

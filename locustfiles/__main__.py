@@ -1,0 +1,112 @@
+"""`python -m locustfiles TARGET [--bed FILE] [--ca FILE] [--netns NAME]`: runs one declared load target and judges it.
+
+0 every promise is kept, 1 one is broken or nothing is known, 2 wrong words or files, or a bed that does not allow it,
+10 the place to send from cannot be entered, 12 the bed is held by another run, 130 interrupted, with what was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from locustfiles.declared import Refused, targets
+from plumbline import namespace
+from plumbline.bed import Bed, BedError, load
+from plumbline.bed.model import Target
+from plumbline.hold import Held, hold
+from plumbline.load import result as results
+from plumbline.load import verdict
+from plumbline.outcome import BedUnreachable
+
+FOLDER = Path(__file__).parent
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+GRACE = 60.0
+"""Seconds that Locust has for its start and its end."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the target and prints one line for each promise."""
+    options = _parser().parse_args(arguments)
+    try:
+        bed = load(options.bed)
+        target = _target(bed, options.target)
+        if options.netns:
+            namespace.enter(options.netns)
+        with hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"):
+            return _run(options, target)
+    except (BedError, Refused) as error:
+        print(f"load: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (BedUnreachable, Held) as error:
+        print(f"load: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _target(bed: Bed, name: str) -> Target:
+    declared = targets(bed)
+    if name not in declared:
+        raise Refused(f"{bed.path} has no load target {name}; there are: {', '.join(declared) or 'none'}")
+    if not (FOLDER / f"{declared[name].profile}.py").is_file():
+        raise Refused(
+            f"{bed.where(f'load.targets.{name}.profile')}: there is no locustfiles/{declared[name].profile}.py"
+        )
+    return declared[name]
+
+
+def _run(options: argparse.Namespace, target: Target) -> int:
+    """Locust in a process of its own, since it changes Python under whoever imports it."""
+    folder = options.report_dir.resolve() / "load" / options.target
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "result.json"
+    file.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(FOLDER / f"{target.profile}.py"),
+        "--headless",
+        "--only-summary",
+    ]
+    command += ["--csv", str(folder / "locust"), "--html", str(folder / "locust.html"), "--exit-code-on-error", "0"]
+    command += ["--bed", str(options.bed.resolve()), "--target", options.target, "--result", str(file)]
+    command += ["--ca", str(options.ca.resolve())] if options.ca else []
+    with (folder / "locust.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            code = process.wait(target.time.total_seconds() + GRACE)
+        except KeyboardInterrupt:  # Locust has had it too: it ends with what was measured
+            code = process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    try:
+        result = results.read(file)
+    except (OSError, ValueError, KeyError, TypeError):
+        said = (folder / "locust.log").read_text(encoding="utf-8", errors="replace").strip()[-600:]
+        print(f"load: Locust ended with {code} and told no result: {said}", file=sys.stderr)
+        return 1
+    judged = list(verdict.judge(result, target))
+    for one in judged:
+        print(f"{one.outcome}: {one.found}; expected {one.expected}")
+    return 0 if all(one.outcome == "passed" for one in judged) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m locustfiles", description=__doc__)
+    parser.add_argument("target", metavar="TARGET", help="of the bed file's load section")
+    parser.add_argument("--bed", type=Path, default=Path("inventories/lab.yaml"), metavar="FILE", help="%(default)s")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of those whom users trust; default: the system's")
+    parser.add_argument("--netns", default="", metavar="NAME", help="network namespace, or its file, to send from")
+    parser.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="%(default)s")
+    parser.add_argument("--hold-timeout", type=float, default=10.0, metavar="SECONDS", help="for a bed that is held")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+"""The engine: users whose requests run side by side in one thread, each followed by the next without a barrier."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import pycurl
+
+from locustfiles.engine import easy, failures
+from locustfiles.engine.model import Batch, Crew, Joining, Limits, Slot
+from locustfiles.engine.reactor import Reactor
+from locustfiles.engine.request import Request
+from locustfiles.engine.tally import Row, Tally
+from locustfiles.engine.watch import Watch
+
+BATCH = 0.5
+"""Seconds between two batches of results."""
+CONNECTIONS = 20_000
+"""Idle connections that are kept at most: users times the servers that each of them asks."""
+
+SWEEP = 0.1
+"""Seconds between two looks for requests that take too long: so much later than their time they end."""
+
+_INFO = (
+    pycurl.RESPONSE_CODE,
+    pycurl.PRETRANSFER_TIME_T,
+    pycurl.STARTTRANSFER_TIME_T,
+    pycurl.SIZE_DOWNLOAD_T,
+    pycurl.NUM_CONNECTS,
+)
+
+
+class Engine:
+    """Runs users until it is stopped or a limit is reached. `run` is for one thread; join, leave, stop are for any.
+
+    `emit` is given each batch, in the engine's thread. `system` is where epoll and select are taken from.
+    """
+
+    def __init__(self, emit: Callable[[Batch], None], limits: Limits | None = None, *, system: Any = select) -> None:
+        self._emit = emit
+        self._limits = limits or Limits()
+        self._reactor = Reactor(CONNECTIONS, system)
+        self._orders: deque[Callable[[float], None]] = deque()
+        self._slots: dict[Hashable, Slot] = {}
+        self._by_handle: dict[pycurl.Curl, Slot] = {}
+        self._crews: dict[Hashable, Crew] = {}
+        self._resting: list[tuple[float, int, Slot]] = []
+        self._tally = Tally()
+        self._begun = 0
+        self._waiting = 0
+        self._cut_off = 0
+        self._over = False
+        self._until = math.inf
+        self._swept = 0.0
+        self.spent = ""
+        """Which limit was reached; empty as long as none was."""
+
+    def join(self, joining: Joining) -> None:
+        """Lets a user begin; it may be called from any thread."""
+        self._order(lambda now: self._enter(joining, now))
+
+    def leave(self, user: Hashable, *, at_once: bool = True) -> None:
+        """Ends a user, at once or when its request has its answer."""
+        self._order(lambda now: self._let_go(user, at_once))
+
+    def stop(self) -> None:
+        """Ends all users and then the engine, with a last batch."""
+
+        def end(now: float) -> None:
+            self._over = True
+
+        self._order(end)
+
+    def _order(self, order: Callable[[float], None]) -> None:
+        self._orders.append(order)
+        self._reactor.wake()
+
+    def run(self) -> None:
+        """The loop, until `stop`; raises whatever no script may be blamed for."""
+        self._watch = Watch()
+        self._clock = time.time() - time.monotonic()
+        self._until = time.monotonic() + self._limits.seconds
+        due = time.monotonic() + BATCH
+        try:
+            while not self._over:
+                self._reactor.turn(self._patience(due), self._transferred)
+                woken = self._reactor.woken
+                while self._orders:
+                    self._orders.popleft()(woken)
+                self._begin_due(time.monotonic())
+                ended = time.monotonic()
+                self._watch.turn(ended - woken)
+                if ended >= self._swept + SWEEP:
+                    self._sweep(ended)
+                if ended >= due:
+                    self._send_batch()
+                    due = max(due + BATCH, ended)
+        finally:
+            self._close()
+
+    def _patience(self, due: float) -> float:
+        """How long nothing is to be done, whatever happens on the sockets."""
+        soonest = min(due, self._swept + SWEEP, math.inf if self.spent else self._until)
+        if self._resting:
+            soonest = min(soonest, self._resting[0][0])
+        for crew in self._crews.values():
+            if crew.free:
+                soonest = min(soonest, crew.plan.next)
+        return max(0.0, soonest - time.monotonic())
+
+    def _enter(self, joining: Joining, now: float) -> None:
+        if self._over:
+            if joining.stopped is not None:
+                joining.stopped("")
+            return
+        crew = None
+        if joining.pace > 0:
+            crew = self._crews.setdefault(joining.crew, Crew())
+            crew.pace += joining.pace
+            crew.plan.pace(crew.pace, now)
+        slot = Slot(joining, easy.new(joining.settings), crew, free_since=now)
+        self._by_handle[slot.curl] = slot  # an attribute of a handle costs ten times as much to look up
+        self._slots[joining.user] = slot
+        self._next(slot, now)
+
+    def _let_go(self, user: Hashable, at_once: bool) -> None:
+        slot = self._slots.get(user)
+        if slot is None:
+            return
+        if slot.running and not at_once:
+            slot.leaving = True
+        else:
+            self._remove(slot)
+
+    def _remove(self, slot: Slot, why: str = "") -> None:
+        """Takes a user out. What it is waiting for is cut off: neither an answer nor a failure."""
+        if self._slots.pop(slot.about.user, None) is None:
+            return
+        if slot.running:
+            self._reactor.remove(slot.curl)
+            self._waiting -= 1
+            self._cut_off += 1
+        slot.running, slot.leaving = False, True
+        del self._by_handle[slot.curl]
+        slot.curl.close()
+        if slot.crew is not None:
+            slot.crew.pace -= slot.about.pace
+            slot.crew.plan.pace(max(0.0, slot.crew.pace), time.monotonic())
+            if slot in slot.crew.free:
+                slot.crew.free.remove(slot)
+        if slot.script is not None:
+            slot.script.close()
+        if slot.about.stopped is not None:
+            slot.about.stopped(why)
+
+    def _next(self, slot: Slot, now: float, planned: Request | None = None) -> None:
+        """Asks the user for its next request, where none is `planned` ahead, and begins it or lets it wait for its time."""
+        try:
+            request = planned or self._ask(slot)
+        except StopIteration:
+            slot.script = None
+            rest = slot.about.wait() if slot.about.wait is not None else 0.0
+            if rest > 0:
+                heapq.heappush(self._resting, (now + rest, id(slot), slot))
+                return
+            try:
+                request = self._ask(slot)
+            except StopIteration:
+                self._remove(slot, "a script that asks for nothing")
+                return
+        except Exception as error:  # a mistake in a script ends its user, not the others
+            self._remove(slot, f"{type(error).__name__}: {error}")
+            return
+        slot.request = request
+        slot.free_since = now
+        if slot.crew is None:
+            self._begin(slot, now)
+        else:
+            slot.crew.free.append(slot)
+
+    def _ask(self, slot: Slot) -> Request:
+        """The next request: of what was planned ahead, else of the script, which may plan several."""
+        request = next(slot.ahead, None)
+        while request is None:
+            if slot.script is None:
+                slot.script = slot.about.script()
+                asked = next(slot.script)
+            else:
+                asked = slot.script.send(slot.answer)
+            if isinstance(asked, Request):
+                return asked
+            slot.ahead = iter(asked)
+            request = next(slot.ahead, None)
+        return request
+
+    def _begin_due(self, now: float) -> None:
+        """Begins what is due: of those who rested, and of the plans of open loops, as far as users are free."""
+        while self._resting and self._resting[0][0] <= now:
+            due, _, slot = heapq.heappop(self._resting)
+            if slot.about.user in self._slots:
+                self._watch.lag(now - due)
+                self._next(slot, now)
+        for crew in self._crews.values():
+            while crew.free and (planned := crew.plan.take(now)) is not None:
+                slot = crew.free.popleft()
+                self._watch.lag(now - max(planned, slot.free_since))
+                self._begin(slot, planned)
+        if now >= self._until and not self.spent:
+            self.spent = f"{self._limits.seconds:.0f} seconds"
+
+    def _begin(self, slot: Slot, planned: float) -> None:
+        if self._begun >= self._limits.requests:
+            self.spent = f"{self._limits.requests} requests"
+        if self.spent:
+            self._remove(slot)
+            return
+        self._begun += 1
+        if slot.request is not slot.prepared:
+            easy.prepare(slot.curl, slot.request, slot.prepared, slot.body)
+            slot.prepared = slot.request
+        if slot.body:
+            slot.body.clear()
+        slot.begun = time.monotonic()
+        slot.planned, slot.running = planned if slot.crew is not None else slot.begun, True
+        self._waiting += 1
+        self._reactor.begin(slot.curl)
+
+    def _sweep(self, now: float) -> None:
+        """Ends what takes too long. libcurl could, but setting and clearing its timer is dear for each request."""
+        self._swept = now
+        for slot in list(self._slots.values()):
+            if slot.running and now - slot.begun > slot.about.settings.timeout:
+                self._reactor.remove(slot.curl)
+                self._completed(slot, failures.of_timeout(slot.curl))
+
+    def _transferred(self, curl: pycurl.Curl, number: int) -> None:
+        self._completed(self._by_handle[curl], failures.of_transfer(curl, number) if number else "")
+
+    def _completed(self, slot: Slot, failure: str) -> None:
+        """Counts a transfer that has ended, and goes on with its user. Every line of it is paid by each request."""
+        now, request, answer, curl = time.monotonic(), slot.request, slot.answer, slot.curl
+        self._waiting -= 1
+        slot.running = False
+        status, sent, first_byte, size, connects = map(curl.getinfo, _INFO)
+        row = self._tally.row(request.key, int(now + self._clock))
+        if connects:
+            _count_connection(row, curl)
+        if not failure and not request.accepts(status):
+            failure = failures.of_status(status)
+        if failure:
+            row.failures[failure] += 1
+        else:
+            # Without a plan a request on a kept connection counts from its sending: its making is no time of the bed's.
+            made = 0 if connects or slot.crew is not None else sent
+            row.total.append(max(0, int((now - slot.planned) * 1e6) - made))
+            row.first_byte.append(max(0, first_byte - sent))
+        row.size += size
+        answer.status, answer.error, answer.seconds, answer.size = status, failure, now - slot.begun, size
+        if request.wants_body:
+            answer.body = bytes(slot.body)
+        if slot.leaving:
+            self._remove(slot)
+            return
+        planned = next(slot.ahead, None)
+        if planned is None or slot.crew is not None:
+            self._next(slot, now, planned)
+        else:
+            slot.request = planned
+            self._begin(slot, now)
+
+    def _send_batch(self) -> None:
+        sample = self._watch.sample(len(self._slots), self._waiting)
+        self._emit(Batch(self._tally.batch(), sample, self._cut_off))
+        self._cut_off = 0
+
+    def _close(self) -> None:
+        for slot in list(self._slots.values()):
+            self._remove(slot)
+        self._send_batch()
+        while self._orders:  # whoever waits for an answer to a late order gets it
+            self._orders.popleft()(time.monotonic())
+        self._reactor.close()
+
+
+def _count_connection(row: Row, curl: pycurl.Curl) -> None:
+    """The phases of a connection that was made for a request."""
+    connected, ready = curl.getinfo(pycurl.CONNECT_TIME_T), curl.getinfo(pycurl.APPCONNECT_TIME_T)
+    if connected:
+        row.connect.append(connected - curl.getinfo(pycurl.NAMELOOKUP_TIME_T))
+    if ready > connected:
+        row.tls.append(ready - connected)

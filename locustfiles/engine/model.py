@@ -1,0 +1,77 @@
+"""What goes into the engine and comes out of it: limits, users, batches; and what it knows of each user."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pycurl
+
+from locustfiles.engine.plan import Plan
+from locustfiles.engine.request import NOTHING, Answer, Request, Script, Settings
+from locustfiles.engine.tally import Counted
+from plumbline.load.result import Sample
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this engine never goes beyond: requests begun in all, and seconds since its start."""
+
+    requests: int = 10_000_000
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Results of about half a second, and what the generator saw of itself meanwhile."""
+
+    rows: tuple[Counted, ...]
+    sample: Sample
+    cut_off: int = 0
+    """Requests that had no answer yet when their user was stopped; they are neither answered nor failed."""
+
+
+@dataclass(frozen=True)
+class Joining:
+    """A user that is to begin. Users of one `crew` share one plan, where `pace` (starts a second and user) is above 0."""
+
+    user: Hashable
+    settings: Settings
+    script: Callable[[], Script]
+    crew: Any = None
+    pace: float = 0.0
+    wait: Callable[[], float] | None = None
+    """Seconds between the end of a script and its next beginning."""
+    stopped: Callable[[str], None] | None = None
+    """Told once, from the engine's thread, when the user has ended; with what went wrong in its script, if anything."""
+
+
+@dataclass
+class Crew:
+    """Users of one class, in an open loop."""
+
+    plan: Plan = field(default_factory=Plan)
+    pace: float = 0.0
+    free: deque[Slot] = field(default_factory=deque)
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """A user in the engine: its handle, its script, and the request that is under way."""
+
+    about: Joining
+    curl: pycurl.Curl
+    crew: Crew | None
+    script: Script | None = None
+    ahead: Iterator[Request] = field(default_factory=lambda: iter(()))
+    request: Request = NOTHING
+    prepared: Request | None = None
+    planned: float = 0.0
+    begun: float = 0.0
+    free_since: float = 0.0
+    running: bool = False
+    leaving: bool = False
+    answer: Answer = field(default_factory=Answer)
+    body: bytearray = field(default_factory=bytearray)

@@ -1,0 +1,164 @@
+"""What a profile is told of the bed: its target, how to connect, its shape and its limits; and what it tells at the end.
+
+A profile is a plain locustfile. `target = Target.declared("tls_inspection")` at its top gives it the options --bed,
+--target, --ca and --result (or $PLUMBLINE_BED and so on), refuses a bed that does not allow load, and bounds the run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from locust import LoadTestShape, events
+from locust.runners import WorkerRunner
+
+from locustfiles.declared import Refused, targets
+from locustfiles.engine.host import Host
+from locustfiles.engine.model import Limits
+from locustfiles.engine.request import Request, Settings, get
+from locustfiles.engine.user import EngineUser
+from locustfiles.record import Recorder, now
+from plumbline.bed import Bed, BedError, load
+from plumbline.bed.model import Persona, Target
+from plumbline.load import result as results
+
+if TYPE_CHECKING:
+    from locust.argument_parser import LocustArgumentParser
+    from locust.env import Environment
+
+EXIT_USAGE = 2
+_PORT = 443
+
+
+def chosen(bed: Bed, name: str, profile: str) -> tuple[str, Target]:
+    """The target of this name, or, where none is named, the only one of a profile; Refused where there is none."""
+    own = {key: target for key, target in targets(bed).items() if target.profile == profile}
+    if name in own:
+        return name, own[name]
+    if not name and len(own) == 1:
+        return next(iter(own.items()))
+    said = f"--target {name}" if name else "--target is wanted"
+    raise Refused(f"{said}: the targets of {profile} in {bed.path} are {', '.join(own) or 'none'}")
+
+
+def personas(bed: Bed, target: Target) -> list[Persona]:
+    """Whom the target asks."""
+    return list(bed.personas.values()) if target.to == "personas" else [bed.personas[target.to]]
+
+
+def settings(bed: Bed, target: Target, ca: str) -> Settings:
+    """How its users connect: names stand for the addresses of the bed file, so that DNS is not measured."""
+    return Settings(
+        protocol=target.protocol,
+        connections=target.connections,
+        ca=ca,
+        resolve=tuple(f"{persona.name}:{_PORT}:{persona.address}" for persona in personas(bed, target)),
+        timeout=target.timeout.total_seconds(),
+    )
+
+
+def requests(bed: Bed, target: Target) -> list[Request]:
+    """What is asked for in turn: each object of each persona, counted under the object's path."""
+    return [get(f"https://{persona.name}{path}", path) for path in target.objects for persona in personas(bed, target)]
+
+
+class Run:
+    """One test of Locust against a declared target. It is made once a process, by the profile, before any user is."""
+
+    def __init__(self, profile: str) -> None:
+        self.profile = profile
+        self.name = ""
+        self.bed: Bed
+        self.target: Target
+        self.requests: list[Request] = []
+        self._users: list[type[EngineUser]] = []
+        self._host: Host
+        self._recorder: Recorder
+        self._steady = self._ended = 0.0
+        self._result: Path | None = None
+        events.init_command_line_parser.add_listener(_options)
+        events.init.add_listener(self._begin)
+
+    def _begin(self, environment: Environment, **_: Any) -> None:
+        """Reads the bed and prepares the run; ends the process with 2 where there may be no load."""
+        options: Any = environment.parsed_options
+        try:
+            self.bed = load(options.bed)
+            self.name, self.target = chosen(self.bed, options.target, self.profile)
+        except (BedError, Refused) as error:
+            print(f"load: {error}", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
+        for user in self._users:
+            user.settings = settings(self.bed, self.target, options.ca)
+            user.pace = self.target.pace / self.target.users if self.target.pace else 0.0
+        self.requests = requests(self.bed, self.target)
+        self._result = Path(options.result) if options.result else None
+        assert self.bed.load is not None
+        limits = self.bed.load.limits
+        self._host = Host.of(environment)
+        self._host.limits = Limits(limits.requests, limits.time.total_seconds())
+        self._recorder = Recorder(environment)
+        environment.events.test_start.add_listener(self._test_begins)
+        if not isinstance(environment.runner, WorkerRunner):
+            environment.events.test_stopping.add_listener(self._test_ends)
+            environment.events.test_stop.add_listener(self._write)
+            environment.events.quit.add_listener(self._write)  # a master has its workers' last reports only then
+
+    def user(self, cls: type[EngineUser]) -> type[EngineUser]:
+        """Decorates a user class: it connects, and is paced, as the target says."""
+        self._users.append(cls)
+        return cls
+
+    def steady(self) -> bool:
+        """The warm-up is over; whether the steady phase is over too. It counts from here, however late this is told:
+        a master is kept waiting while its workers begin their users. One whole second more is lost at the edges."""
+        self._steady = self._steady or now()
+        return now() - self._steady >= self.target.steady.total_seconds() + 1
+
+    @property
+    def spent(self) -> bool:
+        """Whether a limit of the bed file is reached, here or by all workers together."""
+        done: int = self._host.environment.stats.total.num_requests
+        return self._host.spent or done >= self._host.limits.requests
+
+    def _test_begins(self, **_: Any) -> None:
+        self._recorder.clear()
+        self._steady = self._ended = 0.0
+
+    def _test_ends(self, **_: Any) -> None:
+        """The users are about to be stopped: what comes from now on is not steady any more."""
+        self._ended = now()
+
+    def _write(self, **_: Any) -> None:
+        """The engines have ended, and told what they measured."""
+        ended = self._ended or now()
+        whole = self._steady and ended - self._steady >= self.target.steady.total_seconds()
+        stopped = "" if whole else "it was ended before its steady phase was over"
+        result = self._recorder.result(self.name, self._steady or ended, ended, stopped)
+        if self._result is not None:
+            results.write(result, self._result)
+
+
+class Shape(LoadTestShape):
+    """Warm-up and steady phase as the target declares them: all users from the start, then an end. Bounded always."""
+
+    abstract = True
+    run: Run
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and how many are begun a second; None once the time is over."""
+        time, target = self.get_run_time(), self.run.target
+        if self.run.spent or (time >= target.warm_up.total_seconds() and self.run.steady()):
+            return None
+        return target.users, float(target.users)
+
+
+def _options(parser: LocustArgumentParser) -> None:
+    group = parser.add_argument_group("plumbline", "the bed and its load targets")
+    group.add_argument("--bed", env_var="PLUMBLINE_BED", default="inventories/lab.yaml", help="bed file")
+    group.add_argument(
+        "--target", env_var="PLUMBLINE_TARGET", default="", help="a target of the bed file's load section"
+    )
+    group.add_argument("--ca", env_var="PLUMBLINE_CA", default="", help="PEM file of those whom users trust")
+    group.add_argument("--result", env_var="PLUMBLINE_RESULT", default="", help="file for the result, JSON")

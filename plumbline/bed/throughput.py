@@ -1,0 +1,131 @@
+"""The load that a bed promises to bear: targets, what they promise, and limits that nothing goes beyond."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from plumbline.bed.types import Count, Duration, Name, Strict
+
+_PERCENT = re.compile(r"^(\d{1,3}(?:\.\d{1,9})?) ?%$")
+_QUANTILE = re.compile(r"^p(\d{1,2}(?:\.\d{1,3})?)$")
+
+
+def _share(value: Any) -> Any:
+    match = _PERCENT.match(value) if isinstance(value, str) else None
+    if isinstance(value, float):
+        return value
+    if not match or float(match[1]) > 100:
+        raise ValueError("a percentage such as 0.001%")
+    return float(match[1]) / 100
+
+
+def _quantile(value: Any) -> Any:
+    match = _QUANTILE.match(value) if isinstance(value, str) else None
+    if not match or float(match[1]) == 0:
+        raise ValueError("a percentile such as p50, p99 or p99.9")
+    return value
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    PlainSerializer(lambda share: f"{share * 100:.9g}%", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _PERCENT.pattern, "description": "such as 0.001%"}),
+]
+Quantile = Annotated[
+    str,
+    BeforeValidator(_quantile),
+    WithJsonSchema({"type": "string", "pattern": _QUANTILE.pattern, "description": "p50, p99, p99.9"}),
+]
+Within = dict[Quantile, Duration]
+
+
+class LoadLimits(Strict):
+    """What no load on this bed goes beyond, whoever asks for it."""
+
+    users: Count = Field(description="at the same time")
+    requests: Count = Field(description="in one run")
+    time: Duration = Field(description="of one run, warm-up included")
+
+
+class Promise(Strict):
+    """What a target must keep to in its steady phase. A time is that which so many percent of all answers keep to."""
+
+    rate: Count | None = Field(default=None, description="good answers a second, at least")
+    connections: Count | None = Field(default=None, description="new connections a second, at least")
+    megabits: Count | None = Field(default=None, description="of bodies received a second (Mbit/s), at least")
+    within: Within = Field(default={}, description="of the whole request: p99: 50ms")
+    handshake: Within = Field(default={}, description="of TLS")
+    first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
+    failed: Share = Field(default=0.00001, description="of all requests, at most; 0.001% by RFC 9411")
+
+
+class Target(Strict):
+    """One load that the bed bears: who asks whom, how, how often, for how long, and what is promised."""
+
+    profile: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="the file of locustfiles/ that says what a user does"
+    )
+    source: str = Field(default="", description="where that is told of")
+    from_: Name = Field(alias="from", description="the workload from whose place in the network it is sent")
+    to: Name = Field(description="a persona, or all personas")
+    objects: tuple[str, ...] = Field(default=("/",), min_length=1, description="paths that are asked for, in turn")
+    protocol: Literal["http/1.1", "h2"] = "http/1.1"
+    connections: Literal["kept", "new"] = Field(
+        default="kept", description="new: a connection and a full handshake for each request"
+    )
+    users: Count
+    pace: Count | None = Field(
+        default=None, description="requests planned a second (open loop); without it each follows an answer"
+    )
+    timeout: Duration = Field(default=timedelta(seconds=10), description="of a request; after it, it has failed")
+    warm_up: Duration = timedelta(seconds=5)
+    steady: Duration = timedelta(seconds=20)
+    promise: Promise
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        if self.pace and self.promise.rate and self.promise.rate > self.pace:
+            raise ValueError(f"a promised rate of at most the pace, {self.pace} a second")
+        if self.connections == "kept" and self.promise.connections:
+            raise ValueError("connections: new, where connections a second are promised")
+        if self.connections == "kept" and self.promise.handshake:
+            raise ValueError("connections: new, where a time of handshakes is promised")
+        if self.steady < timedelta(seconds=3):
+            raise ValueError("a steady phase of at least 3s: an interval needs a few seconds to be told from")
+        return self
+
+    @property
+    def time(self) -> timedelta:
+        """How long a run takes."""
+        return self.warm_up + self.steady
+
+
+class Load(Strict):
+    """Load targets, by name. They are run only where the bed allows load by name."""
+
+    limits: LoadLimits
+    noise: Share = Field(
+        default=0.1,
+        description="by how much a figure may be worse than in the last good run and be called no regression",
+    )
+    targets: dict[Name, Target] = Field(default={})
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        for name, target in self.targets.items():
+            seconds = target.time.total_seconds()
+            for what, wanted, limit in (
+                ("users", target.users, self.limits.users),
+                ("seconds of warm_up and steady", seconds, self.limits.time.total_seconds()),
+                ("requests by its pace", (target.pace or 0) * seconds, self.limits.requests),
+            ):
+                if wanted > limit:
+                    raise ValueError(
+                        f"targets within load.limits: {name} asks for {wanted:g} {what}, {limit:g} are allowed"
+                    )
+        return self

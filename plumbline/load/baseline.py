@@ -1,0 +1,72 @@
+"""The last good run of a target on the same bed and from the same kind of machine, and whether a run is worse than it.
+
+Worse is what lies beyond the intervals of both runs, and beyond the noise that the bed file grants.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from plumbline.load import result as results
+from plumbline.load.result import Result
+from plumbline.load.verdict import Judged, by_second, settled
+
+FOLDER = "baselines"
+_SHARES = {"p50": 0.5, "p99": 0.99}
+
+
+def machine(cpuinfo: str) -> str:
+    """The kind of machine that load is sent from, as a file may be named; `cpuinfo` as in /proc/cpuinfo (proc(5))."""
+    models = re.findall(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return re.sub(r"[^a-z0-9]+", "-", f"{os.cpu_count()} x {models[0] if models else 'unknown'}".lower()).strip("-")
+
+
+def file(report_dir: Path, bed: str, target: str, kind: str) -> Path:
+    """Where the last good run is kept: baselines/BED/TARGET/MACHINE.json among the reports."""
+    return report_dir / FOLDER / bed / target / f"{kind}.json"
+
+
+def read(path: Path) -> Result | None:
+    """The last good run; None where there is none, or one that another version wrote."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return results.read(path)
+    return None
+
+
+def rates(now: Result, good: Result, noise: float) -> Iterator[Judged]:
+    """The rate of a run beside that of the last good one; `noise` as a share, 0.1 for 10 %."""
+    (_, rate, high), (low, before, _) = by_second(now.whole_seconds()), by_second(good.whole_seconds())
+    found = f"{rate:.5g} answers a second, {before:.5g} {_when(good)}: {_change(rate, before)}"
+    judged = _judged(
+        "answers a second", high < low * (1 - noise), found, f"no fewer, but for {noise * 100:g} % of noise"
+    )
+    yield settled(now, judged)
+
+
+def times(now: Result, good: Result, noise: float) -> Iterator[Judged]:
+    """The median and the 99th percentile beside those of the last good run."""
+    if not (now.total.counts and good.total.counts):
+        return
+    for name, share in _SHARES.items():
+        time, was = now.total.quantile(share) / 1000, good.total.quantile(share) / 1000
+        least, most = now.total.interval(share)[0], good.total.interval(share)[1]
+        found = f"{name} {time:g} ms, {was:g} ms {_when(good)}: {_change(time, was)}"
+        judged = _judged(name, least > most * (1 + noise), found, f"no longer, but for {noise * 100:g} % of noise")
+        yield settled(now, judged, of_times=True)
+
+
+def _when(good: Result) -> str:
+    return f"in the last good run ({datetime.fromtimestamp(good.began, UTC).strftime('%Y-%m-%d %H:%M UTC')})"
+
+
+def _judged(what: str, worse: bool, found: str, expected: str) -> Judged:
+    return Judged(what, "failed" if worse else "passed", found, expected)
+
+
+def _change(now: float, before: float) -> str:
+    return f"{(now / before - 1) * 100:+.0f} %" if before else "nothing to compare with"

@@ -1,0 +1,229 @@
+"""A run against what its target promises: kept, broken, or not known, with the interval in which the truth lies.
+
+A figure has an interval of 95 % confidence. A promise is kept where the whole interval keeps it and broken where the
+whole interval breaks it; where it lies across, nobody knows, and a longer steady phase tells. What the bed is not
+blamed for is what the generator could not do: a promise that is not kept while the generator was saturated is unknown.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from plumbline.bed.throughput import Promise, Target
+from plumbline.load.histogram import Histogram
+from plumbline.load.result import GENERATOR, Result, Sample
+
+Outcome = Literal["passed", "failed", "unknown"]
+
+BUSY = 0.9
+"""Share of the time in which a generator's thread had work, whether it ran or waited for a processor, from which on it
+is the limit itself: for the rest it waited for the bed."""
+STARVED = 0.5
+"""Share of the time that it was ready to run while others had the processors, from which on answers waited for it so
+long that their times tell of this machine."""
+LATE = 0.01
+"""Seconds that starts of an open loop may be late, with a user free, before the plan is not the plan any more."""
+
+# Student's t for 95 %, two-sided, by degrees of freedom; beyond the last the normal distribution is near enough.
+_T = (
+    12.71,
+    4.30,
+    3.18,
+    2.78,
+    2.57,
+    2.45,
+    2.36,
+    2.31,
+    2.26,
+    2.23,
+    2.20,
+    2.18,
+    2.16,
+    2.14,
+    2.13,
+    2.12,
+    2.11,
+    2.10,
+    2.09,
+    2.09,
+)
+_Z = 1.96
+_TAIL = 0.025
+_FEW = 100
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One promise: what became of it, what was measured, what was promised."""
+
+    what: str
+    outcome: Outcome
+    found: str
+    expected: str
+
+
+def judge(result: Result, target: Target) -> Iterator[Judged]:
+    """Every promise of the target; and, where the run did not come to its end, that it did not."""
+    if result.stopped:
+        yield Judged("run", "unknown", result.stopped, f"a steady phase of {target.steady.total_seconds():g} s")
+    yield from rates(result, target.promise)
+    yield from times(result, target.promise)
+    yield failures(result, target.promise)
+
+
+def rates(result: Result, promise: Promise) -> Iterator[Judged]:
+    """What is promised a second: answers, connections, Mbit/s. The spread of the seconds tells how sure it is."""
+    low, middle, high = by_second(result.whole_seconds())
+    scales = {
+        "answers a second": (promise.rate, result.rate),
+        "new connections a second": (promise.connections, result.connections),
+        "Mbit/s": (promise.megabits, result.megabits),
+    }
+    for what, (wanted, measured) in scales.items():
+        if wanted is not None:
+            if not middle:
+                yield settled(result, Judged(what, "failed", f"no {what}", f"at least {wanted:g} {what}"))
+                continue
+            scale = measured / middle  # connections and bits come and go with the answers
+            yield _at_least(result, what, wanted, (low * scale, measured, high * scale))
+
+
+def times(result: Result, promise: Promise) -> Iterator[Judged]:
+    """What is promised of times, by phase and percentile."""
+    for what, within, histogram in (
+        ("whole request", promise.within, result.total),
+        ("TLS handshake", promise.handshake, result.phases.get("tls", Histogram())),
+        ("first byte", promise.first_byte, result.phases.get("first byte", Histogram())),
+    ):
+        yield from _times(result, what, within, histogram)
+
+
+def failures(result: Result, promise: Promise) -> Judged:
+    """Failed requests, as a share of all: as RFC 9411 counts them. A single one in too few says nothing."""
+    expected = f"at most {promise.failed * 100:.6g} % failed"
+    own = {name: number for name, number in result.failures.items() if name.startswith(GENERATOR)}
+    failed, every = result.failed - sum(own.values()), result.answered + result.failed
+    if every == 0:
+        return Judged("failures", "unknown", "no request ended", expected)
+    if own:
+        return Judged("failures", "unknown", f"generator saturated: {_listed(own)}", expected)
+    low, high = _proportion(failed, every)
+    found = f"{failed} of {every} failed ({failed / every * 100:.4g} %; between {low * 100:.2g} and {high * 100:.2g} %)"
+    found += f": {_listed(result.failures)}" if failed else ""
+    if failed / every <= promise.failed:
+        return Judged("failures", "passed", found, expected)
+    if low > promise.failed:
+        return Judged("failures", "failed", found, expected)
+    return Judged("failures", "unknown", f"{found}; too few requests to tell: a longer steady phase", expected)
+
+
+def saturated(samples: Sequence[Sample], *, of_times: bool = False) -> str:
+    """Why the generator, and not the bed, may be the limit; empty where it is not.
+
+    One of several generators that is saturated is enough: the others cannot do its part. Times suffer sooner than rates.
+    """
+    for name in dict.fromkeys(sample.generator for sample in samples):
+        own = [sample for sample in samples if sample.generator == name]
+        seconds = sum(sample.seconds for sample in own) or 1.0
+        cpu = sum(sample.cpu * sample.seconds for sample in own) / seconds
+        queued = sum(sample.queued * sample.seconds for sample in own) / seconds
+        lag = sorted(sample.lag for sample in own)[int(len(own) * 0.9)]
+        who = f"generator {name}" if name else "the generator"
+        ran = f"it ran {cpu * 100:.0f} % and waited for a processor {queued * 100:.0f} % of the time"
+        if cpu + queued >= BUSY:
+            return f"{who} always had work: {ran}"
+        if of_times and queued >= STARVED:
+            return f"{who} let answers wait: {ran}"
+        if lag > LATE:
+            return f"{who} began requests {lag * 1000:.0f} ms after their plan, with users free"
+    return ""
+
+
+def _times(result: Result, what: str, within: Mapping[str, timedelta], histogram: Histogram) -> Iterator[Judged]:
+    for name, limit in within.items():
+        expected = f"{what}: {name} within {limit.total_seconds() * 1000:g} ms"
+        if not histogram.counts:
+            yield Judged(what, "unknown", f"{what}: nothing was measured", expected)
+            continue
+        share = float(name.removeprefix("p")) / 100
+        measured, (low, high) = histogram.quantile(share), histogram.interval(share)
+        limit_us = limit.total_seconds() * 1e6
+        found = f"{what}: {name} {measured / 1000:g} ms (between {low / 1000:g} and {high / 1000:g})"
+        judged = Judged(what, _outcome(high <= limit_us, low > limit_us), found, expected)
+        yield settled(result, judged, of_times=True)
+
+
+def _at_least(result: Result, what: str, wanted: float, interval: tuple[float, float, float]) -> Judged:
+    low, measured, high = interval
+    found = f"{measured:.5g} {what} (between {low:.5g} and {high:.5g})"
+    judged = Judged(what, _outcome(low >= wanted, high < wanted), found, f"at least {wanted:g} {what}")
+    return settled(result, judged)
+
+
+def _outcome(kept: bool, broken: bool) -> Outcome:
+    return "passed" if kept else "failed" if broken else "unknown"
+
+
+def settled(result: Result, judged: Judged, *, of_times: bool = False) -> Judged:
+    """What was not kept is the generator's doing where it was saturated."""
+    if judged.outcome == "passed":
+        return judged
+    if why := saturated(result.generator, of_times=of_times):
+        return Judged(judged.what, "unknown", f"generator saturated: {why}; {judged.found}", judged.expected)
+    if judged.outcome == "unknown":
+        return Judged(
+            judged.what, "unknown", f"{judged.found}; too near to tell: a longer steady phase", judged.expected
+        )
+    return judged
+
+
+def by_second(counts: Sequence[int]) -> tuple[float, float, float]:
+    """The mean of the seconds and its interval, by Student's t; infinitely wide for fewer than two seconds."""
+    if not counts:
+        return 0.0, 0.0, math.inf
+    mean = statistics.fmean(counts)
+    if len(counts) < 2:
+        return 0.0, mean, math.inf
+    freedom = len(counts) - 1
+    spread = (_T[freedom - 1] if freedom <= len(_T) else _Z) * statistics.stdev(counts) / math.sqrt(len(counts))
+    return mean - spread, mean, mean + spread
+
+
+def _proportion(hits: int, every: int) -> tuple[float, float]:
+    """The interval of a share: of few hits by Poisson's distribution, which is exact where they are rare, else Wilson's."""
+    if hits <= _FEW:
+        low = _root(lambda mean: 1 - _at_most(hits - 1, mean), hits) if hits else 0.0
+        high = _root(lambda mean: 1 - _at_most(hits, mean), 2 * hits + 10, share=1 - _TAIL)
+        return low / every, min(1.0, high / every)
+    share, z2 = hits / every, _Z * _Z
+    centre = (share + z2 / (2 * every)) / (1 + z2 / every)
+    spread = _Z / (1 + z2 / every) * math.sqrt(share * (1 - share) / every + z2 / (4 * every * every))
+    return max(0.0, centre - spread), min(1.0, centre + spread)
+
+
+def _at_most(hits: int, mean: float) -> float:
+    """The probability of at most so many hits where so many are expected (Poisson)."""
+    term = total = math.exp(-mean)
+    for number in range(1, hits + 1):
+        term *= mean / number
+        total += term
+    return total
+
+
+def _root(rising: Callable[[float], float], above: float, share: float = _TAIL) -> float:
+    """Where a rising function of a mean reaches a share, between 0 and `above`."""
+    low, high = 0.0, float(above)
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < share else (low, middle)
+    return high
+
+
+def _listed(failures: Mapping[str, int]) -> str:
+    worst = sorted(failures.items(), key=lambda item: -item[1])
+    return ", ".join(f"{number} × {name}" for name, number in worst[:4]) + (", …" if len(worst) > 4 else "")

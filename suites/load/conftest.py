@@ -1,0 +1,182 @@
+"""Load targets are no checks of the gate: without --load nothing here is collected."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.options import bed_file, bed_of, report_dir, shown_bed_file
+from fixtures.reports import sections_key
+from plumbline.bed import Bed
+from plumbline.bed.model import Target
+from plumbline.check import found
+from plumbline.facts import Facts
+from plumbline.load import baseline, verdict
+from plumbline.load import result as results
+from plumbline.load.result import Result
+from plumbline.load.verdict import Judged
+from plumbline.outcome import Unknown
+from plumbline.remote import pods
+from plumbline.report import html
+from plumbline.subjects import Thing
+
+GRACE = 150.0
+"""Seconds that a run has beside its warm-up and steady phase."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves all of it out where nobody has asked for it."""
+    return None if config.getoption("load") else True
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out targets that are not named, where any are; UsageError where the bed has none of that name."""
+    names: list[str] = config.getoption("load_target")
+    bed = bed_of(config)
+    targets = bed.load.targets if bed.load else {}
+    for name in names:
+        if name not in targets:
+            known = ", ".join(targets) or "no load target"
+            raise pytest.UsageError(f"--load-target {name}: {shown_bed_file(config)} has {known}")
+    left = [item for item in items if names and _target_of(item) not in (None, *names)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
+def _target_of(item: pytest.Item) -> str | None:
+    target = getattr(item, "callspec", None) and item.callspec.params.get("target")  # type: ignore[attr-defined]
+    return target.name if isinstance(target, Thing) and isinstance(target.spec, Target) else None
+
+
+@pytest.fixture(scope="session")
+def trusted(facts: Facts, bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A file with the authority that a workload trusts, as it is published; Unknown where it is not."""
+
+    def write(workload: str) -> Path:
+        authority = bed.workloads[workload].trusts or ""
+        text = facts.kubernetes.bundle(authority) if authority else None
+        if not text:
+            raise Unknown(f"whom {workload} trusts is not published", cause=f"authority:{authority}/published")
+        file = tmp_path_factory.mktemp("load") / f"{authority}.pem"
+        file.write_text(text, encoding="ascii")
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def place(facts: Facts) -> Callable[[str], str]:
+    """The network namespace of a running pod of a workload; Unknown where none of them runs on this machine."""
+
+    def find(workload: str) -> str:
+        here = pods.scan()
+        for pod in facts.kubernetes.pods(workload):
+            if pod.phase == "Running" and pod.uid in here:
+                return here[pod.uid].namespace
+        raise Unknown(
+            f"no pod of {workload} runs on this machine, and load is sent from one", cause=f"workload:{workload}"
+        )
+
+    return find
+
+
+Compare = Callable[[Result, Result, float], Iterator[Judged]]
+
+
+class Runs:
+    """Runs each target as `python -m locustfiles` does, once a session, and keeps what was good to compare with."""
+
+    def __init__(self, config: pytest.Config, trusted: Callable[[str], Path], place: Callable[[str], str]) -> None:
+        self._config, self._trusted, self._place = config, trusted, place
+        self._bed = bed_of(config)
+        self._ended: dict[str, Result | str] = {}
+        self._before: dict[str, Result | None] = {}
+        self._kind = baseline.machine(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
+
+    def result(self, target: Thing[Target]) -> Result:
+        """What the steady phase of a target told; Unknown where the run came to no end."""
+        if target.name not in self._ended:
+            spec = target.spec
+            self._ended[target.name] = _run(self._config, target, self._trusted(spec.from_), self._place(spec.from_))
+            self._settle(target, self._ended[target.name])
+        result = self._ended[target.name]
+        if isinstance(result, str):
+            raise Unknown(result)
+        return result
+
+    def rates(self, target: Thing[Target]) -> Iterator[Judged]:
+        """What becomes of the promised rates, and of the rate beside that of the last good run."""
+        result = self.result(target)
+        yield from verdict.rates(result, target.spec.promise)
+        yield from self._beside_before(baseline.rates, target, result)
+
+    def times(self, target: Thing[Target]) -> Iterator[Judged]:
+        """What becomes of the promised times, and of the times beside those of the last good run."""
+        result = self.result(target)
+        yield from verdict.times(result, target.spec.promise)
+        yield from self._beside_before(baseline.times, target, result)
+
+    def failures(self, target: Thing[Target]) -> Iterator[Judged]:
+        """What becomes of the promised share of failures."""
+        yield verdict.failures(self.result(target), target.spec.promise)
+
+    def _beside_before(self, compare: Compare, target: Thing[Target], now: Result) -> Iterator[Judged]:
+        """Nothing where this is the first run of this bed from this kind of machine."""
+        before, load = self._before[target.name], self._bed.load
+        if before and load:
+            yield from compare(now, before, load.noise)
+
+    def _settle(self, target: Thing[Target], result: Result | str) -> None:
+        """Shows the run in gate.html, and keeps it where every promise was kept and nothing is worse than before."""
+        file = baseline.file(report_dir(self._config), self._bed.bed, target.name, self._kind)
+        self._before[target.name] = baseline.read(file)
+        if isinstance(result, str):
+            return
+        judged = [*self.rates(target), *self.times(target), *self.failures(target)]
+        if all(one.outcome == "passed" for one in judged):
+            results.write(result, file)
+        self._config.stash.setdefault(sections_key, []).append(html.load_run(target.name, result, judged))
+
+
+@pytest.fixture(scope="session")
+def runs(request: pytest.FixtureRequest, trusted: Callable[[str], Path], place: Callable[[str], str]) -> Runs:
+    """The load runs of this session."""
+    if request.config.pluginmanager.get_plugin("plumbline-gate") is None:
+        pytest.fail("load targets run one at a time: leave out -n")
+    return Runs(request.config, trusted, place)
+
+
+def _run(config: pytest.Config, target: Thing[Target], ca: Path, netns: str) -> Result | str:
+    folder = report_dir(config).resolve()
+    command = [sys.executable, "-m", "locustfiles", target.name, "--bed", str(bed_file(config).resolve())]
+    command += ["--ca", str(ca), "--netns", netns, "--report-dir", str(folder)]
+    try:
+        done = subprocess.run(
+            command, cwd=config.rootpath, capture_output=True, text=True, check=False,
+            timeout=target.spec.time.total_seconds() + GRACE,
+        )  # fmt: skip
+        result = results.read(folder / "load" / target.name / "result.json")
+    except subprocess.TimeoutExpired:
+        return "the run did not end"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"the run ended with {done.returncode} and no result: {(done.stderr or done.stdout).strip()[-600:]}"
+    return f"the run was cut short: {result.stopped}" if result.stopped else result
+
+
+def settle(judged: Iterable[Judged]) -> None:
+    """One broken promise fails; else one of which nothing is known is unknown."""
+    every = list(judged)
+    for one in every:
+        assert one.outcome != "failed", found(one.found, expected=one.expected)
+    for one in every:
+        if one.outcome == "unknown":
+            raise Unknown(f"{one.found}; expected {one.expected}", cause=_cause(one))
+
+
+def _cause(one: Judged) -> str:
+    return "run:generator" if one.found.startswith("generator") else ""

@@ -1,0 +1,76 @@
+"""`pytest suites/load --load`: what is collected, what is refused, and what becomes of what was measured."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plumbline.bed import load
+from plumbline.load.verdict import Judged
+from plumbline.outcome import Unknown
+from suites.load import cases
+from suites.load.conftest import settle
+
+ROOT = Path(__file__).parents[2]
+KEPT = Judged("rate", "passed", "12 a second", "at least 10 a second")
+BROKEN = Judged("rate", "failed", "8 a second", "at least 10 a second")
+UNKNOWN = Judged("rate", "unknown", "generator saturated: it used 99 %", "at least 10 a second")
+
+
+def collected(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "suites/load", "--collect-only", "-q", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_each_target_is_a_test_of_each_promise_and_only_with_load() -> None:
+    bed = load(ROOT / "inventories" / "lab.yaml")
+    assert bed.load
+
+    assert collected("--load").stdout.count("test_next_to_nothing_fails[") == len(bed.load.targets)
+    assert "no tests collected" in collected().stdout
+
+
+def test_targets_may_be_named_and_a_wrong_name_is_told() -> None:
+    chosen = collected("--load", "--load-target", "inspected-new")
+    wrong = collected("--load", "--load-target", "inspected")
+
+    assert chosen.stdout.count("[inspected-new]") == 3
+    assert "inspected-kept]" not in chosen.stdout
+    assert wrong.returncode == 4
+    assert "--load-target inspected: inventories/lab.yaml has inspected-kept, " in wrong.stderr + wrong.stdout
+
+
+def test_a_target_stands_on_the_flows_that_it_takes() -> None:
+    case = cases.targets(load(ROOT / "inventories" / "lab.yaml"))[0]
+
+    assert case.subject == "load:inspected-kept"
+    assert {"workload:k6-agent", "flow:k6-agent>persona-1", "vlan:persona-20"} <= set(case.needs)
+    assert "inventories/lab.yaml:" in case.declared
+
+
+def test_a_broken_promise_fails_before_an_unknown_one_is_unknown() -> None:
+    settle([KEPT, KEPT])
+    with pytest.raises(AssertionError, match="8 a second"):
+        settle([KEPT, UNKNOWN, BROKEN])
+    with pytest.raises(Unknown, match="generator saturated") as caught:
+        settle([KEPT, UNKNOWN])
+
+    assert caught.value.cause == "run:generator"
+
+
+@pytest.mark.parametrize(
+    ("bed", "target", "said"),
+    [
+        ("lab", "inspected", "inventories/lab.yaml has no load target inspected; there are: inspected-kept"),
+        ("tlsstress", "inspected-kept", "this bed does not allow load (inventories/tlsstress.yaml:"),
+    ],
+)
+def test_by_hand_it_refuses_what_is_not_declared_or_not_allowed(bed: str, target: str, said: str) -> None:
+    command = [sys.executable, "-m", "locustfiles", target, "--bed", f"inventories/{bed}.yaml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert said in done.stderr

@@ -1,0 +1,106 @@
+"""Kept, broken or unknown: the interval decides, and the generator is told from the bed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from plumbline.bed.model import Promise
+from plumbline.load import verdict
+from plumbline.load.histogram import of_microseconds
+from plumbline.load.result import Result, Sample, Second
+
+CALM = Sample(at=0, seconds=0.5, cpu=0.3, queued=0.1, lag=0.0, longest_turn=0.001, users=10, waiting=3)
+
+
+def result(by_second: list[int], *, failures: dict[str, int] | None = None, sample: Sample = CALM) -> Result:
+    seconds = tuple(Second(at, number, 0) for at, number in enumerate(by_second))
+    times = of_microseconds([1000 + n % 1000 for n in range(sum(by_second))])
+    return Result(
+        "t", 0.0, len(by_second), 10, times, failures=failures or {}, by_second=seconds, generator=(sample,) * 8
+    )
+
+
+@pytest.mark.parametrize(
+    ("by_second", "outcome"),
+    [
+        ([1000, 1010, 990, 1000], "passed"),
+        ([800, 810, 790, 800], "failed"),
+        ([980, 1010, 890, 1000], "unknown"),
+        ([5000], "unknown"),
+        ([0, 0, 0], "failed"),
+    ],
+)
+def test_a_rate_and_its_interval(by_second: list[int], outcome: str) -> None:
+    (judged,) = verdict.rates(result(by_second), Promise(rate=950))
+
+    assert judged.outcome == outcome, judged
+
+
+@pytest.mark.parametrize(
+    ("sample", "why"),
+    [
+        ({"cpu": 0.97, "queued": 0.0}, "it ran 97 % and waited for a processor 0 %"),
+        ({"cpu": 0.3, "queued": 0.65}, "it ran 30 % and waited for a processor 65 %"),
+        ({"lag": 0.05}, "50 ms after their plan"),
+    ],
+)
+def test_a_saturated_generator_is_not_the_beds_fault(sample: dict[str, float], why: str) -> None:
+    seen = result([800, 810, 790], sample=replace(CALM, **sample))
+
+    (judged,) = verdict.rates(seen, Promise(rate=950))
+
+    assert judged.outcome == "unknown"
+    assert judged.found.startswith("generator saturated: ")
+    assert why in judged.found
+
+
+def test_times_suffer_sooner_than_rates_where_others_have_the_processors() -> None:
+    seen = result([400] * 5, sample=replace(CALM, queued=0.55))
+    promise = Promise(rate=950, within={"p50": timedelta(milliseconds=1.2)})
+
+    assert [judged.outcome for judged in verdict.rates(seen, promise)] == ["failed"]
+    assert [judged.outcome for judged in verdict.times(seen, promise)] == ["unknown"]
+
+
+def test_what_is_kept_in_spite_of_a_saturated_generator_is_kept() -> None:
+    seen = result([1000, 1010, 990], sample=replace(CALM, cpu=0.99))
+
+    assert [judged.outcome for judged in verdict.rates(seen, Promise(rate=900))] == ["passed"]
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(1.8, "passed"), (1.2, "failed"), (1.5, "unknown")])
+def test_a_percentile_and_its_interval(limit: float, outcome: str) -> None:
+    (judged,) = verdict.times(result([400] * 5), Promise(within={"p50": timedelta(milliseconds=limit)}))
+
+    assert judged.outcome == outcome, judged
+
+
+@pytest.mark.parametrize(
+    ("failures", "outcome"),
+    [
+        ({}, "passed"),
+        ({"status 503": 100}, "failed"),
+        ({"status 503": 1}, "unknown"),
+        ({"generator: no free port": 50}, "unknown"),
+    ],
+)
+def test_failures_are_a_share_of_all_requests(failures: dict[str, int], outcome: str) -> None:
+    judged = verdict.failures(result([2500] * 4, failures=failures), Promise())
+
+    assert judged.outcome == outcome, judged
+
+
+@pytest.mark.parametrize(("failed", "low", "high"), [(0, 0.0, 3.69), (1, 0.0253, 5.57), (10, 4.80, 18.39)])
+def test_the_interval_of_few_failures_is_that_of_the_tables(failed: int, low: float, high: float) -> None:
+    interval = verdict._proportion(failed, 1)[0], verdict._proportion(failed, 1000)[1] * 1000
+
+    assert interval == pytest.approx((low, high), abs=0.01)
+
+
+def test_a_result_can_be_read_again() -> None:
+    seen = result([10, 20], failures={"status 503": 1})
+
+    assert Result.from_dict(seen.as_dict()) == seen
