@@ -67,7 +67,6 @@ def _faults(options: argparse.Namespace) -> int:
 def _checks(bed: Bed) -> frozenset[str]:
     from plumbline import catalogue
 
-    sys.path.insert(0, str(ROOT))
     return frozenset(entry.check.id for entry in catalogue.entries(ROOT, bed))
 
 

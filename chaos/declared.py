@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,12 +46,19 @@ class Budgets(Strict):
     steady: str | None = Field(default=None, description="from there until the gate says go")
     gap: dict[Name, str] = Field(default={}, description="by record, the longest time without a success")
     recover: dict[Name, str] = Field(default={}, description="by record, from the same moment until it succeeds again")
+    saved: dict[Name, str] = Field(
+        default={}, description="by record, until its service has saved what it acknowledged: a kill before may lose it"
+    )
+
+    @property
+    def of_records(self) -> tuple[dict[Name, str], ...]:
+        """Those by record."""
+        return self.gap, self.recover, self.saved
 
     def named(self) -> list[str]:
         """All of them."""
-        return [
-            name for name in (self.detect, self.mend, self.steady, *self.gap.values(), *self.recover.values()) if name
-        ]
+        each = [name for named in self.of_records for name in named.values()]
+        return [name for name in (self.detect, self.mend, self.steady, *each) if name]
 
 
 class Declared(Strict):
@@ -76,12 +84,18 @@ class Declared(Strict):
 
     def promises(self, bed: Bed) -> dict[str, Promise]:
         """What is expected of each record."""
-        gaps, recover = (
+        gap, recover, saved = (
             {record: bed.budgets[name].total_seconds() for record, name in named.items()}
-            for named in (self.budgets.gap, self.budgets.recover)
+            for named in self.budgets.of_records
         )
         return {
-            name: Promise(gaps.get(name), recover.get(name), name in self.unaffected, refused=name in self.refused)
+            name: Promise(
+                gap=gap.get(name),
+                recover=recover.get(name),
+                saved=saved.get(name, 0.0),
+                unaffected=name in self.unaffected,
+                refused=name in self.refused,
+            )
             for name in self.records
         }
 
@@ -219,7 +233,7 @@ def _mistakes(path: Path, tree: Tree, declared: Declared, bed: Bed) -> Iterator[
     if declared.experiment != path.stem:
         spot = tree.find("experiment").spot
         yield Problem(spot, "experiment", f"{path.stem}, as the file is called", declared.experiment)
-    for name in (*declared.unaffected, *declared.refused, *declared.budgets.gap, *declared.budgets.recover):
+    for name in (*declared.unaffected, *declared.refused, *chain(*declared.budgets.of_records)):
         if name not in declared.records:
             yield Problem(
                 tree.spot, "records", found=f"there is no record {name}", hint=nearest(name, declared.records)

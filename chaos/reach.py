@@ -201,6 +201,11 @@ class Reach:
         running = [pod for pod, phase in pods if phase == "Running" and node in ("", pod.node)]
         return sorted(running, key=lambda pod: pod.name)
 
+    def every_pod(self) -> list[Pod]:
+        """All pods of the cluster, whosever they are, but those that have done their work."""
+        pods = map(_pod, self.api("GET", "/api/v1/pods")["items"])
+        return [pod for pod, phase in pods if phase != "Succeeded"]
+
     def inside(self, ask: Callable[[], T], limit: float = LIMIT) -> T:
         """What a function finds that stands where the bed's addresses are the bed's. ActionFailed after `limit` s."""
         try:

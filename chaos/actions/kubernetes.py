@@ -1,4 +1,4 @@
-"""kubernetes.patch, delete, create, scale, renew, and what is only looked at: pods, node, object."""
+"""kubernetes.patch, delete, create, scale, renew, and what is only looked at: pods, ready, node, object."""
 
 from __future__ import annotations
 
@@ -240,6 +240,15 @@ class Pods(Looking):
         pods = reach.pods(self.workload, self.on or "")
         enough = self.running in (None, len(pods)) and self.ready in (None, sum(pod.ready for pod in pods))
         return enough and (not self.settled or _settled(bed, reach, self.workload))
+
+
+@action("kubernetes.ready")
+class Ready(Looking):
+    """Whether every pod of the namespaces that the bed file names is ready, but for those that have done their work."""
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        own = {workload.namespace for workload in bed.workloads.values()}
+        return all(pod.ready for pod in reach.every_pod() if pod.namespace in own)
 
 
 @action("kubernetes.node")

@@ -1,7 +1,8 @@
-"""node.unit, node.restart, node.process, node.hostname, node.fill, node.memory and node.clock: the machine itself."""
+"""node.unit, node.restart, node.process, node.hostname, node.fill, node.memory, node.cpu and node.clock: the machine itself."""
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -208,6 +209,34 @@ class NodeMemory(OnNode, Commanded):
 
     def _there(self, place: Place) -> bool:
         return place.ask(["systemctl", "--quiet", "is-active", _MEMORY]).code == 0
+
+
+@action("node.cpu")
+class NodeCpu(OnNode, Commanded):
+    """How much of one processor a unit of a node may have, in percent; 0 for as much as there is."""
+
+    verb: ClassVar[str] = "cpu"
+    unit: str = Field(pattern=r"^[\w@.-]+$")
+    percent: int = Field(ge=0, le=10_000)
+
+    def commands(self, bed: Bed, place: Place) -> Commands:
+        quota = f"CPUQuota={self.percent}%" if self.percent else "CPUQuota="
+        return [["systemctl", "set-property", "--runtime", "--", self.unit, quota]]
+
+    def back(self, bed: Bed, place: Place) -> list[Call]:
+        return [self.call(place, unit=self.unit, percent=self._now(place))]
+
+    def is_so(self, bed: Bed, place: Place) -> bool:
+        return self._now(place) == self.percent
+
+    def _now(self, place: Place) -> int:
+        """systemd tells it as a time a second: 50ms for 5 %."""
+        shown = place.ask(
+            ["systemctl", "show", "--value", "--property=CPUQuotaPerSecUSec", "--", self.unit]
+        ).out.strip()
+        scale = {"us": 1e-4, "ms": 0.1, "s": 100.0, "min": 6000.0}
+        parts = re.findall(r"([\d.]+)(us|ms|s|min)\b", shown)
+        return round(sum(float(number) * scale[unit] for number, unit in parts))
 
 
 @action("node.clock")

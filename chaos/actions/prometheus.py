@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from chaos.call import ActionFailed, Looking, action
 from plumbline.bed import Bed
@@ -17,7 +18,10 @@ _LIMIT = 5
 
 @action("prometheus.up")
 class Up(Looking):
-    """Whether Prometheus has as many targets of each declared job as it must, and reached all the last time it tried."""
+    """Whether Prometheus has as many targets of each declared job as it must, and reached all the last time it tried.
+
+    A target of a pod that is gone counts as not reached, though it was when Prometheus last tried.
+    """
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         declared = bed.services.prometheus
@@ -29,6 +33,12 @@ class Up(Looking):
             if done.code == 0:
                 targets = json.loads(done.out)["data"]["activeTargets"]
                 jobs = Counter(target["labels"]["job"] for target in targets)
-                up = all(target["health"] == "up" for target in targets)
+                there = {running.name for running in reach.every_pod()}
+                up = all(target["health"] == "up" and _pod_of(target) in {"", *there} for target in targets)
                 return up and all(jobs[job] == count for job, count in declared.targets.items())
         return False
+
+
+def _pod_of(target: Mapping[str, Any]) -> str:
+    """The pod that a target was found as; empty for one that was found otherwise."""
+    return str(target["discoveredLabels"].get("__meta_kubernetes_pod_name", ""))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -25,6 +26,8 @@ _CONFIG = "/etc/slurm/slurm.conf"
 _WELL = frozenset({"idle", "mixed", "allocated"})
 _COVER = "plumbline-cover"
 _NO_LIMIT = -1
+_JOBS_END = 20.0
+_PAUSE = 0.5
 
 
 def _slurm(bed: Bed) -> Slurm:
@@ -190,7 +193,7 @@ class _Accounting(Arguments):
 
 @action("slurm.association")
 class Association(_Accounting):
-    """Whether a user may submit jobs on an account."""
+    """Whether a user may submit jobs on an account; jobs that go on there are ended before it goes."""
 
     user: str = Field(pattern="^[a-z][a-z0-9-]*$")
     account: str = Field(pattern="^[a-z][a-z0-9-]*$")
@@ -201,14 +204,19 @@ class Association(_Accounting):
         return [Call("slurm.association", was)]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
-        if self._there(bed, reach) is not self.present:
-            verb = "add" if self.present else "delete"
-            who = (
-                [self.user, f"account={self.account}"]
-                if self.present
-                else [f"name={self.user}", f"account={self.account}"]
-            )
-            _ask(bed, reach, "sacctmgr", "-i", verb, "user", *who, f"cluster={_slurm(bed).cluster}")
+        if self._there(bed, reach) is self.present:
+            return
+        where = [f"account={self.account}", f"cluster={_slurm(bed).cluster}"]
+        if self.present:
+            _ask(bed, reach, "sacctmgr", "-i", "add", "user", self.user, *where)
+            return
+        _ask(bed, reach, "scancel", f"--user={self.user}", f"--account={self.account}")
+        deadline = time.monotonic() + _JOBS_END
+        delete = ["sacctmgr", "-i", "delete", "user", f"name={self.user}", *where]
+        while (done := reach.ask(_slurm(bed).submit, delete)).code != 0:  # accounting keeps a user whose jobs go on
+            if time.monotonic() > deadline:
+                raise ActionFailed((done.err or done.out).strip(), place=self.user)
+            time.sleep(_PAUSE)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         return self._there(bed, reach) is self.present

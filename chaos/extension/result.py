@@ -24,6 +24,7 @@ class Client(BaseModel):
     missing: int
     returned: int
     stale: int
+    unsaved: int = 0
     unaffected: bool
     most_gap: float | None = None
     recovered: float | None = None
@@ -36,7 +37,7 @@ class Client(BaseModel):
         return cls(
             operations=told.operations, lost=told.lost, gap=round(told.gap.seconds, 2), since=told.gap.since,
             missing=len(told.missing), returned=len(told.returned), stale=len(told.stale),
-            unaffected=promise.unaffected, most_gap=promise.gap, most_recover=promise.recover,
+            unsaved=len(told.unsaved), unaffected=promise.unaffected, most_gap=promise.gap, most_recover=promise.recover,
             recovered=_rounded(recovered) if promise.recover is not None else None,
         )  # fmt: skip
 

@@ -1,12 +1,13 @@
 """Judges a history that somebody else has recorded: what was promised and is not so. Pure functions, no bed.
 
 A value that was acknowledged must be there at the end; one that was refused must not. A read that begins after a write
-was acknowledged must see it, where the service promises so. Of an operation whose outcome nobody knows, either is right.
+was acknowledged must see it, where the service promises so. Of an operation whose outcome nobody knows, either is right,
+and so of a write that a service had not saved yet when it was killed, where it says that it saves some time later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
@@ -14,6 +15,9 @@ from chaos.history.model import Moment, Operation
 
 INJECT, UNDOING, UNDONE, NOTICED, WHOLE, STEADY = "inject", "undoing", "undone", "noticed", "whole", "steady"
 """Names of the moments that `times` knows."""
+Window = tuple[float, float]
+"""From when until when, in seconds of the epoch."""
+NEVER: Window = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Told:
     """Values that were refused and are there all the same."""
     stale: tuple[Operation, ...] = ()
     """Reads that did not see what was acknowledged before they began."""
+    unsaved: tuple[int, ...] = ()
+    """Values that were acknowledged so shortly before the fault that the service did not promise them yet, and are lost."""
     unread: int = 0
     """Acknowledged values of which nobody knows whether they are there, since nobody could read them at the end."""
 
@@ -71,6 +77,8 @@ class Promise:
     unaffected: bool = False
     stale_reads: bool = False
     """Whether the service may show an older value than the youngest."""
+    saved: float = 0.0
+    """Seconds within which the service saves what it has acknowledged: a kill before may lose it."""
     refused: bool = False
     """Whether no write may be acknowledged from when the fault was noticed until its undo."""
 
@@ -93,7 +101,8 @@ def judge(
     by_undo: bool = False,
 ) -> Judged:
     """Compares what happened with what was promised; `budgets` has seconds by the fields of `Times`."""
-    told, taken = check(history), times(moments, by_undo=by_undo)
+    windows = {name: _unpromised(moments, promise.saved) for name, promise in promises.items() if promise.saved}
+    told, taken = check(history, windows), times(moments, by_undo=by_undo)
     wrong: list[str] = []
     for client, promise in promises.items():
         seen = told.get(client)
@@ -160,30 +169,43 @@ def _broken(seen: Told, promise: Promise) -> list[str]:
     return wrong
 
 
-def check(history: Sequence[Operation]) -> dict[str, Told]:
-    """What the history says of each client, by name."""
+def check(history: Sequence[Operation], unpromised: Mapping[str, Window] | None = None) -> dict[str, Told]:
+    """What the history says of each client, by name; `unpromised`: when what was acknowledged might still be lost."""
     by_client = sorted(history, key=lambda operation: operation.client)
     return {
-        client: _told(sorted(own, key=lambda operation: operation.ended))
+        client: _told(sorted(own, key=lambda operation: operation.ended), (unpromised or {}).get(client, NEVER))
         for client, own in groupby(by_client, key=lambda operation: operation.client)
     }
 
 
-def _told(own: Sequence[Operation]) -> Told:
+def _unpromised(moments: Sequence[Moment], saved: float) -> Window:
+    """From so long before the fault until the bed has noticed: whoever was killed acknowledges nothing after that."""
+    injected = _first(moments, INJECT)
+    if injected is None:
+        return NEVER
+    return injected - saved, _first(moments, NOTICED, injected) or injected
+
+
+def _told(own: Sequence[Operation], unpromised: Window) -> Told:
     asked = [operation for operation in own if operation.kind != "final"]
     writes = [operation for operation in own if operation.kind == "write"]
     acknowledged = {value for write in writes if write.outcome == "ok" for value in _values(write)}
     refused = {value for write in writes if write.outcome == "failed" for value in _values(write)}
     finals = [operation for operation in own if operation.kind == "final" and operation.outcome == "ok"]
     there = set(_values(finals[-1])) if finals else set()
+    early, late = unpromised
+    recent = {value for w in writes if early <= w.ended <= late for value in _values(w)}
+    promised = [o for o in own if not (o.kind == "write" and recent & set(_values(o)))]
+    unsaved = recent & (acknowledged - there)
     return Told(
         operations=len(asked),
         failed=sum(operation.outcome == "failed" for operation in asked),
         unknown=sum(operation.outcome == "unknown" for operation in asked),
         gap=longest_gap(asked),
-        missing=tuple(sorted(acknowledged - there)) if finals else (),
+        missing=tuple(sorted(acknowledged - there - unsaved)) if finals else (),
         returned=tuple(sorted(refused & there)),
-        stale=stale(own),
+        stale=stale(promised),
+        unsaved=tuple(sorted(unsaved)) if finals else (),
         unread=0 if finals else len(acknowledged),
     )
 
@@ -221,8 +243,14 @@ def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
     asked = any(moment.name == NOTICED for moment in moments)
     if since is None or (asked and noticed is None):
         return Times(_between(injected, noticed))
-    whole = _stays(moments, WHOLE, max(since, noticed or since))
+    told_of = moments if by_undo else _before_undo(moments)  # the undo changes the bed once more: steady tells of that
+    whole = _stays(told_of, WHOLE, max(since, noticed or since))
     return Times(_between(injected, noticed), _between(since, whole), _between(since, _first(moments, STEADY, since)))
+
+
+def _before_undo(moments: Sequence[Moment]) -> Sequence[Moment]:
+    undoing = _first(moments, UNDOING)
+    return moments if undoing is None else [moment for moment in moments if moment.at <= undoing]
 
 
 def since_when(moments: Sequence[Moment], *, by_undo: bool) -> float | None:

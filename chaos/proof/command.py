@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chaos.fault import Fault
     from chaos.proof.select import Selected
     from plumbline.bed import Bed
+    from plumbline.check import Case
 
 DEFAULT_BED = Path("inventories/lab.yaml")
 GOALS_MISSED, CANNOT = 1, 2
@@ -82,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
         jobs=max(1, options.jobs),
         together=max(1, options.together),
         workers=options.workers,
+        cases=_cases(options.suites, bed),
         whole_layers=selected.whole_layers,
     )
     file = options.report_dir / "proof.json"
@@ -105,6 +107,15 @@ def _save(proof: Proof, folder: Path) -> None:
     from chaos.proof.report import write
 
     write(proof, folder)
+
+
+def _cases(suites: Path, bed: Bed) -> dict[str, tuple[Case, ...]]:
+    """What the checks of plumbline's own suites run on."""
+    from plumbline import catalogue
+
+    if suites.resolve() != catalogue.ROOT / "suites":
+        return {}
+    return {entry.check.id: entry.cases for entry in catalogue.entries(catalogue.ROOT, bed)}
 
 
 def _selected(options: argparse.Namespace, bed: Bed) -> Selected:

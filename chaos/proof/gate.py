@@ -43,12 +43,16 @@ def look(
     *,
     workers: str = "0",
     limit: float = LIMIT,
+    options: Sequence[str] = (),
 ) -> Looked:
-    """Runs `suites` on a bed and reads the report from `folder`; NoGate where there is none to judge by."""
+    """Runs `suites` on a bed and reads the report from `folder`; NoGate where there is none to judge by.
+
+    `options` are further words of pytest's command line.
+    """
     report = folder / "gate.json"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", *map(str, suites), "--bed", str(bed_file), "--report-dir", str(folder)]
-    command += ["-q", "-n", workers, "-o", f"cache_dir={(folder / 'cache').resolve()}"]
+    command += [*options, "-q", "-n", workers, "-o", f"cache_dir={(folder / 'cache').resolve()}"]
     surroundings = {**os.environ, **environment}
     surroundings.pop("PLUMBLINE_BED", None)
     begun = time.monotonic()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMAT = 1
 LEAST_LOCALISED = 0.95
 HEALTHY_RUNS = 10
-TOGETHER = 6
+TOGETHER = 10
 """How many faults that have nothing to do with each other a proof puts in at a time."""
 
 State = Literal["judged", "no-effect", "not-injected", "no-gate", "not-settled", "not-undone"]

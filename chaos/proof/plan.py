@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos.fault import Fault
 from chaos.proof.gate import LIMIT
 from plumbline.bed import Bed
+from plumbline.check import Case
 
 BEDLESS = "inventory"
 """The layer whose faults and checks need no bed."""
+LOAD = "load"
+"""The layer whose checks drive load, and which is only looked at for its own faults, and once without any."""
 
 
 @dataclass(frozen=True)
@@ -28,5 +31,7 @@ class Plan:
     limit: float = LIMIT
     together: int = 1
     """How many faults that have nothing to do with each other are put into the bed at a time."""
+    cases: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+    """What checks run on, by their ids, as far as that is known before they run."""
     whole_layers: frozenset[str] = frozenset()
     """Layers of which every fault runs, so that a check without one can be told."""

@@ -14,7 +14,7 @@ from chaos.proof import copy, together
 from chaos.proof.gate import Looked, NoGate, look
 from chaos.proof.judge import Expected, judge
 from chaos.proof.model import Row, Seconds, State
-from chaos.proof.plan import BEDLESS, Plan
+from chaos.proof.plan import BEDLESS, LOAD, Plan
 from chaos.session import Expired, NoEffect, NotSettled, session
 from chaos.undo import StillIn
 from chaos.watchdog import NoWatchdog
@@ -24,6 +24,13 @@ from plumbline.bed import BedError
 def on_a_copy(fault: Fault) -> bool:
     """Whether a fault is put into a copy of the bed file, and not into the bed."""
     return all(call.action.partition(".")[0] == BEDLESS for call in fault.inject)
+
+
+def load_of(faults: Sequence[Fault]) -> list[str]:
+    """The words that have a gate drive the targets which faults of the load are about; none for other faults."""
+    kind = f"{LOAD}:"
+    subjects = dict.fromkeys(subject for fault in faults if fault.layer == LOAD for subject in fault.subject)
+    return ["--load", *(f"--load-target={subject.removeprefix(kind)}" for subject in subjects)] if subjects else []
 
 
 def on_copy(plan: Plan, fault: Fault) -> Row:
@@ -61,6 +68,7 @@ def on_the_bed(plan: Plan, faults: Sequence[Fault]) -> list[Row]:
                     injected.environment,
                     workers=plan.workers,
                     limit=plan.limit,
+                    options=load_of(faults),
                 ),
             )
     except NoEffect as error:

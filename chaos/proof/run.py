@@ -109,7 +109,7 @@ def _groups(plan: Plan, state: _State, told: Told, left: Sequence[Fault]) -> Ite
         yield from _on_copies(plan, bedless)
     of_the_bed = [fault for fault in in_order if fault.layer != BEDLESS]
     if of_the_bed:
-        _look_healthy(plan, state, told, "", whole=True)
+        _look_healthy(plan, state, told, "", whole=True, options=rows.load_of(of_the_bed))
         yield from _on_the_bed(plan, state, told, of_the_bed)
 
 
@@ -119,7 +119,7 @@ def _on_the_bed(plan: Plan, state: _State, told: Told, faults: Sequence[Fault]) 
     left, sizes = list(faults), _rounds(plan.together)
     while left:
         most, again = sizes.pop(0), set[str]()
-        for row in _round(plan, state, told, together.groups(plan.bed, left, most)):
+        for row in _round(plan, state, told, together.groups(plan.bed, left, most, plan.cases)):
             before = missed.get(row.fault)
             now = _once_more(row, before) if before else row
             if row.hit or row.state == "not-undone" or not sizes:
@@ -164,10 +164,12 @@ def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:
         yield from pool.map(lambda fault: rows.on_copy(plan, fault), faults)
 
 
-def _look_healthy(plan: Plan, state: _State, told: Told, after: str, *, whole: bool) -> None:
+def _look_healthy(
+    plan: Plan, state: _State, told: Told, after: str, *, whole: bool, options: Sequence[str] = ()
+) -> None:
     """Looks until the bed is go; what was red in between is a false alarm all the same."""
     for attempt in range(_ATTEMPTS):
-        run = _look_once(plan, state, told, after, whole=whole)
+        run = _look_once(plan, state, told, after, whole=whole, options=options)
         if run.verdict == "go":
             return
         if attempt + 1 < _ATTEMPTS:
@@ -176,11 +178,14 @@ def _look_healthy(plan: Plan, state: _State, told: Told, after: str, *, whole: b
     raise Unhealthy(f"the bed is not go {f'after {after}' if after else 'before the first fault'}: {said}")
 
 
-def _look_once(plan: Plan, state: _State, told: Told, after: str, *, whole: bool) -> Healthy:
+def _look_once(
+    plan: Plan, state: _State, told: Told, after: str, *, whole: bool, options: Sequence[str] = ()
+) -> Healthy:
     told.look(f"no fault in{f', after {after}' if after else ''}")
     suites = [plan.suites if whole else plan.suites / BEDLESS]
     try:
-        looked = look(Path(plan.bed.path), suites, plan.folder / "healthy", {}, workers=plan.workers, limit=plan.limit)
+        folder = plan.folder / "healthy"
+        looked = look(Path(plan.bed.path), suites, folder, {}, workers=plan.workers, limit=plan.limit, options=options)
     except NoGate as error:
         raise Unhealthy(str(error)) from None
     if looked.report["verdict"] != "go":  # kept, so that a false alarm can be traced

@@ -114,6 +114,8 @@ def _node_files(bed: Bed, slurm: Slurm, node: str, key: bytes) -> dict[str, File
         drop_ins = "/etc/systemd/system/slurmctld.service.d"
         made[f"{drop_ins}/override.conf"] = FileSpec(f"[Service]\nPIDFile={slurm.pidfile}\n")
         made[f"{drop_ins}/waits.conf"] = FileSpec(_render("waits.conf", values))
+    if node in slurm.compute:  # while it tries to register with controllers that are away, it hears no SIGTERM for 90 s
+        made["/etc/systemd/system/slurmd.service.d/stop.conf"] = FileSpec("[Service]\nTimeoutStopSec=10\n")
     if slurm.accounting and node == slurm.accounting.node:
         made["/etc/slurm/slurmdbd.conf"] = FileSpec(_render("slurmdbd.conf", values), 0o600, "slurm")
         made["/etc/slurm/accounting.sql"] = FileSpec(_render("accounting.sql", values))

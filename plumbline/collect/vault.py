@@ -120,6 +120,7 @@ def _look(run: _Run, node: str) -> Json:
                 return silent
             continue
         if seal.body.get("sealed") is False:
+            server.timeout = _ANSWER_S * run.patience * PATIENCE  # it is there: what writes may take its time
             run.servers[node] = server
         else:
             server.close()
@@ -172,10 +173,9 @@ def _as_gate(run: _Run, active: str, facts: Json) -> None:
     server = run.servers[active]
     login = {"role_id": run.credentials.role_id, "secret_id": run.credentials.secret_id}
     said = _try(server, "POST", "auth/approle/login", login)
-    told = said.body.get("auth") or {} if said else {}
+    told = said.body.get("auth") or {}
     facts["login"] = {
-        "status": said.status if said else None, "error": said.errors if said else "no answer",
-        "policies": sorted(told.get("policies") or ()), "lifetime": told.get("lease_duration"),
+        **_came_of(said), "policies": sorted(told.get("policies") or ()), "lifetime": told.get("lease_duration"),
     }  # fmt: skip
     facts["anonymous"] = run.each(lambda node: _said(run.servers[node], "GET", _readable(run.vault))[0])
     if not told:
@@ -195,7 +195,7 @@ def _as_gate(run: _Run, active: str, facts: Json) -> None:
 def _read(run: _Run, server: Server, facts: Json) -> None:
     vault, asked = run.vault, [*run.vault.allowed, *run.vault.forbidden]
     rights = _try(server, "POST", "sys/capabilities-self", {"paths": asked}, run.token)
-    granted = rights.data if rights and rights.status == 200 else {}
+    granted = rights.data if rights.status == 200 else {}
     facts["rights"] = {path: sorted(granted[path]) for path in asked if path in granted}
     facts["mounts"] = _said(server, "GET", "sys/mounts", run.token)
     facts["peers"] = _said(server, "GET", "sys/storage/raft/configuration", run.token)
@@ -210,35 +210,29 @@ def _read(run: _Run, server: Server, facts: Json) -> None:
 def _secret(run: _Run, node: str, name: str) -> Json:
     """Whether a server tells a secret, and a digest of it by which it can be compared with what another tells."""
     said = _try(run.servers[node], "GET", run.vault.data_path(name), token=run.token)
-    if said is None:
-        return {"status": None, "error": "no answer", "digest": ""}
     whole = repr(sorted(said.data.get("data", said.data).items())) if said.status == 200 else ""
     digest = hashlib.blake2b(whole.encode(), key=run.salt, digest_size=8).hexdigest() if whole else ""
-    return {"status": said.status, "error": said.errors, "digest": digest}
+    return {**_came_of(said), "digest": digest}
 
 
 def _write(run: _Run, node: str) -> Json:
     """Writes a value by way of one server, into the store of the gate's own token."""
     value = secrets.token_hex(8)
     said = _try(run.servers[node], "POST", f"cubbyhole/plumbline-{node}", {"value": value}, run.token)
-    return {"status": said.status if said else None, "error": said.errors if said else "no answer", "value": value}
+    return {**_came_of(said), "value": value}
 
 
 def _copied(run: _Run, node: str, written: Mapping[str, Json]) -> Json:
     """Whether a server tells what was written by way of the one before it; a copy may come a moment later."""
     nodes = list(run.servers)
     before = nodes[nodes.index(node) - 1]
-    began, said = time.monotonic(), None
-    while time.monotonic() - began < run.copied_within:
+    began = time.monotonic()
+    while True:
         said = _try(run.servers[node], "GET", f"cubbyhole/plumbline-{before}", token=run.token)
-        if said and said.data.get("value") == written[before]["value"]:
-            break
+        same, took = said.data.get("value") == written[before]["value"], time.monotonic() - began
+        if same or took > run.copied_within:
+            return {"from": before, "same": same, **_came_of(said), "seconds": round(took, 3)}
         time.sleep(_POLL_S / 6)
-    same = bool(said) and said is not None and said.data.get("value") == written[before]["value"]
-    return {
-        "from": before, "same": same, "status": said.status if said else None,
-        "error": said.errors if said else "no answer", "seconds": round(time.monotonic() - began, 3),
-    }  # fmt: skip
 
 
 def _issue(run: _Run, server: Server) -> Json:
@@ -248,15 +242,13 @@ def _issue(run: _Run, server: Server) -> Json:
         return {}
     asked = {"common_name": issuing.name, "ttl": f"{issuing.lifetime.total_seconds():.0f}s"}
     said = _try(server, "POST", f"{issuing.engine}/issue/{issuing.role}", asked, run.token)
-    if said is None:
-        return {"status": None, "error": "no answer", "certificate": ""}
-    return {"status": said.status, "error": said.errors, "certificate": said.data.get("certificate", "")}
+    return {**_came_of(said), "certificate": said.data.get("certificate", "")}
 
 
 def _revoked(run: _Run, server: Server, login: Mapping[str, str]) -> Json:
     """What each server says to a token that was given back a moment ago; a copy of that may come a moment later."""
     second = _try(server, "POST", "auth/approle/login", login)
-    token = (second.body.get("auth") or {}).get("client_token", "") if second else ""
+    token = (second.body.get("auth") or {}).get("client_token", "")
     back = _try(server, "POST", "auth/token/revoke-self", {}, token) if token else None
     if back is None or back.status != 204:
         return {}
@@ -280,29 +272,25 @@ def _readable(vault: Vault) -> str:
 def _said(server: Server, method: str, path: str, token: str = "") -> tuple[int | None, Json]:
     """Status of an answer, None where there was none, and what it holds; what is refused says why under `error`."""
     said = _try(server, method, path, token=token)
-    if said is None:
-        return None, {"error": "no answer"}
     held = said.data or {k: v for k, v in said.body.items() if k not in ("request_id", "auth", "wrap_info")}
-    return said.status, held if said.status == 200 else {"error": said.errors}
+    return said.status or None, held if said.status == 200 else {"error": said.errors}
 
 
 def _text(server: Server, path: str) -> Json:
     said = _try(server, "GET", path)
-    status = said.status if said else None
-    return {
-        "status": status,
-        "error": said.errors if said else "no answer",
-        "text": said.text if status == 200 and said else "",
-    }
+    return {**_came_of(said), "text": said.text if said.status == 200 else ""}
 
 
-def _try(
-    server: Server, method: str, path: str, body: Mapping[str, Any] | None = None, token: str = ""
-) -> Answer | None:
+def _came_of(said: Answer) -> Json:
+    return {"status": said.status or None, "error": said.errors}
+
+
+def _try(server: Server, method: str, path: str, body: Mapping[str, Any] | None = None, token: str = "") -> Answer:
+    """The answer; one of status 0, which says why, where there was none."""
     try:
         return server.ask(method, path, body, token)
-    except NoAnswer:
-        return None
+    except NoAnswer as error:
+        return Answer(0, {"errors": [str(error)]})
 
 
 def _foreign() -> tuple[str, str]:

@@ -88,14 +88,14 @@ class Server:
     """One server of a cluster. Its connection is kept open from one request to the next; not for several threads."""
 
     def __init__(self, context: ssl.SSLContext, host: str, port: int, timeout: float) -> None:
-        """`timeout` is in seconds, for connecting and for each answer."""
+        """`timeout` is in seconds, for connecting and for each answer; it may be changed in between."""
         import hvac
 
         session = _session(context)
-        self.host, self.port = host, port
+        self.host, self.port, self.timeout = host, port, timeout
         url = f"https://{host}:{port}"
         self._client = hvac.Client(
-            url=url, token="", session=session, timeout=timeout, allow_redirects=False, adapter=hvac.adapters.RawAdapter
+            url=url, token="", session=session, allow_redirects=False, adapter=hvac.adapters.RawAdapter
         )
         self._session = session
 
@@ -107,7 +107,7 @@ class Server:
         """What it says to a request, whatever its status. NoAnswer where it says nothing that can be understood."""
         import requests
 
-        more: dict[str, Any] = {"json": dict(body)} if body is not None else {}
+        more: dict[str, Any] = {"timeout": self.timeout, **({"json": dict(body)} if body is not None else {})}
         headers = {"X-Vault-Token": token} if token else {}
         try:
             got = self._client.adapter.request(method, f"/v1/{path}", headers=headers, raise_exception=False, **more)
@@ -178,6 +178,8 @@ def _no_answer(error: Exception) -> NoAnswer:
         return NoAnswer("refused", f"it does not prove to be who it should: {_between(text)}")
     if any(alert in lower for alert in _ALERTS):
         return NoAnswer("refused", f"it refuses the client certificate: {_between(text)}")
+    if "eof occurred" in lower or "reset by peer" in lower:
+        return NoAnswer("refused", "it ends the connection during TLS, as one does that refuses the client certificate")
     if "timed out" in lower or "timeout" in type(error).__name__.lower():
         return NoAnswer("timeout", "no connection in time" if "connect timeout" in lower else "no answer in time")
     if "refused" in lower:

@@ -34,7 +34,7 @@ class Said:
     held: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (f"status {self.status}" if self.status else "no answer", self.error)))
+        return " ".join(filter(None, (f"status {self.status}" if self.status else "", self.error))) or "no answer"
 
 
 class VaultServer:

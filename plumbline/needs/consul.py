@@ -46,6 +46,7 @@ def _agent(bed: Bed, declared: Consul, node: str) -> Parts:
     yield f"consul-agent:{node}", [f"consul-unit:{node}", *begin]
     # of the layer pki: whom it trusts, its clock, its certificate; and what that layer asks of whoever shows one
     yield f"consul-agent:{node}", [f"root:{node}", f"clock:{node}"]
+    yield f"consul-rejoin:{node}", [f"clock:{node}"]  # it tells how long ago the server noted that it was there
     if node in declared.servers:
         yield f"consul-agent:{node}", [f"service-certificate:{node}/{declared.certificate}"]
         yield f"service:{node}/{bed.service_certificates[declared.certificate].unit}", [f"consul-agent:{node}"]

@@ -41,7 +41,7 @@ def data_plane(bed: Bed) -> Parts:
         served = [f"certificate:{certificate}", f"certificate:{certificate}/wire"] if certificate else []
         attached = bed.workloads[persona.workload].attach
         net1 = [f"{kind}:{persona.workload}" for kind in ("net1", "net1-parent")] if attached else []
-        yield f"persona:{name}", [f"workload:{persona.workload}", *net1, *served]
+        yield f"persona:{name}", [f"workload:{persona.workload}", f"persona-address:{name}", *net1, *served]
         yield f"persona-address:{name}", net1
     if bed.ngfw:
         yield "ngfw:ngfw", [f"node:{bed.ngfw.node}"]

@@ -8,6 +8,7 @@ from plumbline.bed.model import ComputeNode, Partition, Slurm
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
 from plumbline.facts.slurm import SlurmFacts
+from plumbline.outcome import Unknown
 from plumbline.subjects import Thing
 from suites.slurm import cases
 
@@ -145,8 +146,10 @@ def test_a_node_is_not_drained(node: Thing[ComputeNode], slurm: SlurmFacts) -> N
 def test_a_node_has_the_declared_version(node: str, slurm: SlurmFacts, declared: Slurm) -> None:
     """slurmd has the declared version."""
     version, wanted = slurm.node(node).version, str(declared.version)
+    if not version:
+        raise Unknown("the node has told the controller none", cause=f"slurm-node:{node}")
 
-    assert version == wanted or version.startswith(f"{wanted}."), found(version or "none told", expected=wanted)
+    assert version == wanted or version.startswith(f"{wanted}."), found(version, expected=wanted)
 
 
 @check(

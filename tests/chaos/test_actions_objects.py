@@ -252,3 +252,20 @@ def test_a_bed_file_that_cannot_be_read_is_refused(
     with pytest.raises(ActionFailed, match="such a bed file cannot be read"):
         Call("inventory.set", {"values": {"networks.persona-3.vlan": 9999}}).apply(BED, reach)
     assert not copy_of(BED).exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "ready", "namespace", "holds"),
+    [
+        ("Running", "True", "web-agents", True),
+        ("Running", "False", "web-agents", False),
+        ("Running", "False", "somebody-elses", True),
+        ("Succeeded", "False", "web-agents", True),
+    ],
+)
+def test_a_pod_that_is_not_ready_is_seen(reach: Local, phase: str, ready: str, namespace: str, holds: bool) -> None:
+    status = {"phase": phase, "conditions": [{"type": "Ready", "status": ready, "reason": "any"}]}
+    pod = {"metadata": {"namespace": namespace, "name": "a", "uid": "1"}, "spec": {}, "status": status}
+    reach.objects["/api/v1/pods"] = {"items": [pod]}
+
+    assert Call("kubernetes.ready").holds(BED, reach) is holds

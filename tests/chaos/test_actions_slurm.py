@@ -27,7 +27,7 @@ class Told(Reach):
         self.partitions = {
             n: {"State": "UP", "Default": "YES" if n == "general" else "NO"} for n in ("general", "debug")
         }
-        self.limit, self.users = "cpu=3", ["gate"]
+        self.limit, self.users, self.jobs = "cpu=3", ["gate"], ["7"]
 
     def ask(self, node: str, argv: Sequence[str], *, input: str = "", limit: float = LIMIT) -> Done:
         words = [w for w in argv if w not in ("timeout", "5", "-n", "-P", "-i", "--oneliner", "--json")]
@@ -61,6 +61,10 @@ class Told(Reach):
                 return Done(0, self._associations(form), "")
             case ["sacctmgr", "modify", *_]:
                 self.limit = "" if words[-1].endswith("-1") else words[-1].partition("=")[2]
+            case ["scancel", *_]:
+                self.jobs = []
+            case ["sacctmgr", "delete", *_] if self.jobs:
+                return Done(1, "", "Error with request: Job(s) active")
             case ["sacctmgr", "delete", *_]:
                 self.users = []
             case ["sacctmgr", "add", *_]:

@@ -37,6 +37,25 @@ def test_an_acknowledged_write_that_is_missing_is_found() -> None:
     assert judge(history, [], {"c": Promise()}, {}).wrong == ("c: 1 acknowledged writes are missing: 2",)
 
 
+@pytest.mark.parametrize(("saved", "missing", "unsaved"), [(5.0, (), (2,)), (0.5, (2,), ()), (0.0, (2,), ())])
+def test_what_was_not_saved_yet_when_the_fault_came_may_be_lost(
+    saved: float, missing: tuple[int, ...], unsaved: tuple[int, ...]
+) -> None:
+    read = op(4.5, "read", value=1)
+    history = (op(0, "write", value=1), op(2, "write", value=2), read, op(9, "final", value=(1,)))
+    judged = judge(history, [Moment(3.0, "inject"), Moment(4.0, "noticed", True)], {"c": Promise(saved=saved)}, {})
+
+    assert (judged.told["c"].missing, judged.told["c"].unsaved) == (missing, unsaved)
+    assert bool(judged.wrong) is bool(missing), "a read does not see it either"
+
+
+def test_what_was_acknowledged_after_the_fault_was_noticed_is_promised() -> None:
+    history = (op(5, "write", value=1), op(9, "final", value=()))
+    moments = [Moment(3.0, "inject"), Moment(4.0, "noticed", True)]
+
+    assert judge(history, moments, {"c": Promise(saved=5.0)}, {}).told["c"].missing == (1,)
+
+
 @pytest.mark.parametrize("there", [(1,), (1, 2)])
 def test_a_write_of_which_nobody_knows_may_be_there_or_not(there: tuple[int, ...]) -> None:
     told = only(op(0, "write", value=1), op(1, "write", "unknown", 2), op(9, "final", value=there))
@@ -130,7 +149,16 @@ def test_times_are_counted_from_the_fault_or_from_its_end() -> None:
     by_undo, by_itself = times(told, by_undo=True), times(told)
 
     assert (by_undo.detect, by_undo.mend, by_undo.steady) == (2, 3, 10)
-    assert (by_itself.detect, by_itself.mend, by_itself.steady) == (2, 13, 20)
+    assert (by_itself.detect, by_itself.mend, by_itself.steady) == (2, None, 20), "it took the undo to mend it"
+
+
+def test_what_an_undo_disturbs_once_more_was_mended_all_the_same() -> None:
+    told = [
+        Moment(0, "whole", True), Moment(10, "inject"), Moment(11, "whole", False), Moment(14, "whole", True),
+        Moment(20, "undoing"), Moment(21, "whole", False), Moment(24, "whole", True),
+    ]  # fmt: skip
+
+    assert times(told).mend == 4
 
 
 def test_a_bed_that_is_whole_only_for_a_moment_is_not_mended() -> None:

@@ -64,7 +64,7 @@ class Services(Local):
                 self.jobs[given["job-name"]] = "NODE_FAIL" if self.forgets and len(self.jobs) == 3 else "COMPLETED"
                 return Done(0, f"{len(self.jobs)}\n", "")
             case "squeue":
-                return Done(0, f"{given['name']}\n" if given.get("name") in self.jobs else "", "")
+                return Done(0, "\n".join(self.jobs) if given.get("states") == "all" else "", "")
             case "sacct":
                 return Done(0, "".join(f"{name}|{state}\n" for name, state in self.jobs.items()), "")
         return Done(0, "2026-11-22T00:00:00\n", "")

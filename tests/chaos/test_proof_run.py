@@ -59,7 +59,9 @@ class Bench:
         }
         return Row.model_validate({**told, "detected": hit, "localised": hit, "beside": beside})
 
-    def _look(self, plan: Plan, state: object, told: object, after: str, *, whole: bool) -> Healthy:
+    def _look(
+        self, plan: Plan, state: object, told: object, after: str, *, whole: bool, options: Sequence[str]
+    ) -> Healthy:
         self.looks += 1
         run_ = Healthy(after=after, verdict="go", checks=1, red=(), alarms=0, seconds=1.0)
         state.healthy.append(run_)  # type: ignore[attr-defined]
@@ -74,7 +76,7 @@ def _fault(name: str) -> Fault:
     return Fault.model_validate(told)
 
 
-def _cut(bed: object, faults: Sequence[Fault], most: int) -> list[tuple[Fault, ...]]:
+def _cut(bed: object, faults: Sequence[Fault], most: int, _cases: object) -> list[tuple[Fault, ...]]:
     return [tuple(faults[at : at + most]) for at in range(0, len(faults), most)]
 
 
@@ -95,3 +97,10 @@ def test_what_is_missed_by_itself_has_one_more_turn(monkeypatch: pytest.MonkeyPa
     proof = bench.prove(1)
     assert bench.put_in == [("a",), ("b",), ("c",), ("d",), ("e",), ("c",)]
     assert [(row.fault, row.hit, row.again) for row in proof.rows if not row.hit or row.again] == [("c", False, True)]
+
+
+def test_for_faults_of_the_load_the_gate_drives_what_they_are_about() -> None:
+    load_fault = _fault("slow").model_copy(update={"layer": "load", "subject": ("load:kept", "load:new")})
+
+    assert rows.load_of([_fault("other"), load_fault]) == ["--load", "--load-target=kept", "--load-target=new"]
+    assert rows.load_of([_fault("other")]) == []

@@ -11,6 +11,7 @@ from chaos.call import Call
 from chaos.fault import Fault, find
 from chaos.proof import together
 from plumbline.bed import Bed, load
+from plumbline.check import Case
 from tests.chaos.gates import OTHER, PORT, check, finding, gate
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,35 @@ def test_a_fault_that_may_turn_the_check_of_another_red_may_not(bed: Bed) -> Non
 
 def test_a_fault_of_what_another_stands_on_may_not(bed: Bed) -> None:
     assert not apart(bed, fault(), fault("two", subject="node:ucs-2", red=["host.answers"]))
+
+
+def test_one_that_waits_for_something_goes_with_no_other_of_its_layer(bed: Bed) -> None:
+    until = {"holds": [{"node.carrier": {"node": "ucs-2"}}], "limit": "10s"}
+    two = fault("two", subject="port:ucs-3/k6", red=["network.gateway-replies"])
+
+    assert apart(bed, fault(), two)
+    assert not apart(bed, fault(wait=until), two)
+    assert apart(
+        bed, fault(wait=until), fault("two", layer="host", subject="setting:ucs-3/hostname", red=["host.hostname"])
+    )
+
+
+def test_one_that_waits_for_what_another_brings_back_only_at_its_end_may_not(bed: Bed) -> None:
+    up = {"holds": [{"prometheus.up": {}}], "limit": "10s"}
+    other = {"subject": "setting:ucs-3/hostname", "red": ["host.hostname"], "layer": "host"}
+
+    assert not apart(bed, fault(wait=up), fault("two", settle=up, **other))
+    assert apart(bed, fault(settle=up), fault("two", settle=up, **other))
+
+
+def test_a_fault_of_what_a_check_of_another_stands_on_may_not(bed: Bed) -> None:
+    """A flow is the subject of none of the two, but what tells of the first fault, and it stands on the second's."""
+    one = fault(subject="ngfw:ngfw", layer="inspection", red=["inspection.flow"])
+    two = fault("two", subject="secret:web-agents/token", layer="kubernetes", red=["kubernetes.secret"])
+    flow = Case("buyer", "flow:buyer>stall", None, ("workload:buyer", "secret:web-agents/token"))
+
+    assert apart(bed, one, two)
+    assert len(together.groups(bed, [one, two], 2, {"inspection.flow": [flow]})) == 2
 
 
 def test_a_pattern_stands_for_all_that_it_means(bed: Bed) -> None:
@@ -98,14 +128,15 @@ def test_several_are_one_fault_that_makes_and_undoes_them_all() -> None:
     assert together.merged([clock]) is clock
 
 
-def test_a_bed_is_settled_when_prometheus_has_asked_all_again(bed: Bed) -> None:
+def test_a_bed_is_settled_when_kubelets_and_prometheus_have_asked_all_again(bed: Bed) -> None:
     kubelet = find("kubelet-hangs")
     settled = together.settling(bed, kubelet)
-    bare = bed.model_copy(update={"services": bed.services.model_copy(update={"prometheus": None})})
+    services = bed.services.model_copy(update={"prometheus": None})
+    bare = bed.model_copy(update={"services": services, "kubernetes": None})
 
     assert settled.settle is not None
     assert kubelet.settle is not None
-    assert settled.settle.holds == (*kubelet.settle.holds, Call("prometheus.up"))
+    assert settled.settle.holds == (*kubelet.settle.holds, Call("kubernetes.ready"), Call("prometheus.up"))
     assert settled.settle.limit == kubelet.settle.limit
     assert together.settling(bed, settled) is settled
     assert together.settling(bare, kubelet) is kubelet

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import socket
+import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 from plumbline.bed import Bed, load
 from plumbline.collect import vault as collecting
 from plumbline.collect.access import Access
-from plumbline.collect.vault_client import Credentials
+from plumbline.collect.vault_client import Credentials, NoAnswer, greeting
 from plumbline.facts.source import Source
 from plumbline.facts.vault import VaultFacts
 from plumbline.outcome import Unknown
@@ -155,6 +158,21 @@ def test_a_server_that_cannot_prove_who_it_is(ask: Ask, authority: Authority, ki
 
     assert said in vault.server("dalt").silence
     assert vault.active.node == "bettley"
+
+
+def _end_early(server: socket.socket, taken: int) -> None:
+    with server.accept()[0] as connection:
+        connection.recv(taken)
+
+
+@pytest.mark.parametrize("taken", [4096, 1])
+def test_a_server_that_ends_the_connection_during_tls_is_said_to_refuse(taken: int) -> None:
+    """It ends in peace (all was read), or with a reset (something was not)."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(_end_early, server, taken)
+        with pytest.raises(NoAnswer, match="refuses the client certificate") as no_answer:
+            greeting(ssl.create_default_context(), "127.0.0.1", server.getsockname()[1], 2.0)
+    assert no_answer.value.outcome == "refused"
 
 
 def test_a_login_that_is_refused_leaves_the_rest_unknown(ask: Ask) -> None:

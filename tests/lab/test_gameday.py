@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,20 +14,18 @@ from typing import Any
 import pytest
 
 from chaos.call import Call
-from chaos.extension.result import Result, read
-from chaos.history.model import moments
+from chaos.extension.result import Result
 from chaos.reach import Reach
 from chaos.undo import until
 from lab import up
 from lab.progress import Progress
-from plumbline import places
 from plumbline.bed import load
+from tests.gamedays import ROOT, await_moment, ended, left, running
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root brings a lab up"),
     pytest.mark.timeout(400),
 ]
-ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).parent / "beds" / "gameday.yaml"
 GONE = Path(__file__).parent / "experiments" / "agents-gone-for-good.yaml"
 BED = load(FILE)
@@ -47,23 +44,15 @@ def bed() -> Iterator[None]:
     up.down(BED.bed, Progress())
 
 
-def command(name: str, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "chaos", "run", name, "--bed", str(FILE), "--report-dir", str(folder)]
-
-
 def ran(name: str, folder: Path) -> tuple[int, Result]:
-    done = subprocess.run(command(name, folder), cwd=ROOT, capture_output=True, text=True, timeout=390, check=False)
-    result = read(folder / Path(name).stem)
-    assert result is not None, done.stdout + done.stderr
-    return done.returncode, result
+    with running(BED, name, folder) as process:
+        return ended(process, folder, name)
 
 
-def left() -> list[Any]:
-    """What of an experiment is still there: entries of the ledger, namespaces of clients, calls that do not hold."""
+def not_as_before() -> list[Any]:
+    """What of an experiment is still there, and what does not hold that must."""
     with Reach(BED) as reach:
-        listed = reach.get("/api/v1/namespaces")["items"]
-        names = [each["metadata"]["name"] for each in listed if "history" in each["metadata"]["name"]]
-        return [*places.leftovers(BED.bed), *names, *until(BED, reach, WHOLE, 20.0)]
+        return [*left(BED), *until(BED, reach, WHOLE, 20.0)]
 
 
 def test_the_bed_comes_through(tmp_path: Path) -> None:
@@ -73,7 +62,7 @@ def test_the_bed_comes_through(tmp_path: Path) -> None:
     assert result.passed
     assert result.clients["objects"].operations > 10
     assert result.clients["others"].lost == 0
-    assert left() == []
+    assert not_as_before() == []
 
 
 def test_a_bed_that_does_not_recover_fails_and_is_restored(tmp_path: Path) -> None:
@@ -82,20 +71,18 @@ def test_a_bed_that_does_not_recover_fails_and_is_restored(tmp_path: Path) -> No
     assert code == 1
     assert any("whole" in said for said in result.wrong)
     assert result.still_in == ""
-    assert left() == []
+    assert not_as_before() == []
 
 
 def test_a_killed_runner_leaves_the_bed_restored(tmp_path: Path) -> None:
-    folder = tmp_path / "trunk-of-a-node-cut"
-    with subprocess.Popen(command(folder.name, tmp_path), cwd=ROOT) as process:
-        deadline = time.monotonic() + 200
-        while not any(m.name == "inject" for m in moments(folder / "moments.jsonl")) and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGKILL)
+    name = "trunk-of-a-node-cut"
+    with running(BED, name, tmp_path) as process:
+        await_moment(process, tmp_path / name, "inject")
+        assert process.poll() is None
+        process.kill()
 
     deadline = time.monotonic() + 60
-    while (found := left()) and time.monotonic() < deadline:
+    while (found := not_as_before()) and time.monotonic() < deadline:
         time.sleep(1.0)
     assert found == []
 

@@ -51,10 +51,11 @@ class Client(client.Writer):
         return Answer("unknown" if done.code == 124 or "time" in said.lower() else "failed", said=said)
 
     def read(self, talk: Talk, youngest: int) -> Answer:
-        done = _run(talk, "squeue", "--noheader", "--states=all", f"--name={_name(talk, youngest)}", "--format=%j")
+        done = _run(talk, "squeue", "--noheader", "--states=all", "--me", "--format=%j")
         if done.code != 0:
             return Answer("failed", said=" ".join(done.err.split())[-160:])
-        return Answer("ok", youngest if _name(talk, youngest) in done.out.split() else None)
+        seen = [int(job.rpartition("-")[2]) for job in done.out.split() if job.startswith(_name(talk))]
+        return Answer("ok", max((value for value in seen if value <= youngest), default=None))
 
     def final(self, talk: Talk) -> Answer:
         queued = _run(talk, "squeue", "--noheader", "--me", "--format=%j")
