@@ -15,7 +15,7 @@ gate: install  ## bring the lab up where the bed is a lab bed, run every check, 
 	$(PYTEST) -n auto suites/ --bed $(BED)
 
 test: install  ## the tests of plumbline itself
-	@[ "$$(id -u)" != 0 ] || $(RUN) -m lab build --nodes
+	@[ "$$(id -u)" != 0 ] || $(RUN) -m lab build  # which takes longer than any test may
 	$(PYTEST) tests/
 
 up: install  ## bring the lab up

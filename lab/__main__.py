@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lab import machine, ovs, rootfs
+from lab import machine, ovs
 from lab import status as lab_status
 from lab import up as realise
 from lab.command import call
@@ -82,11 +82,6 @@ def _up(bed: Bed, options: argparse.Namespace) -> int:
 
 
 def _build(bed: Bed, options: argparse.Namespace) -> int:
-    if options.nodes:
-        require_root()
-        with Progress().step("root file system of the nodes", estimate=60):
-            rootfs.ensure()
-        return 0
     realise.build(bed, Progress())
     return 0
 
@@ -170,7 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser(
         "build", parents=[common], help="build what the bed is made of into the cache; start nothing"
     )
-    build.add_argument("--nodes", action="store_true", help="only the file system of the nodes, which tests need too")
     build.set_defaults(run=_build)
     down = commands.add_parser("down", parents=[common], help="take the bed down and leave nothing behind")
     down.set_defaults(run=_down)
