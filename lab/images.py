@@ -74,7 +74,7 @@ RECIPES = {
             "services",
             packages=(
                 *_AGENT, "postgresql-15", "pgbouncer", "prometheus", "prometheus-snmp-exporter", "nfs-ganesha",
-                "nfs-ganesha-vfs", "rpcbind", "python3-psycopg2", "snmp", "openssl",
+                "nfs-ganesha-vfs", "rpcbind", "python3-psycopg2", "snmp", "openssl", "nginx-light",
             ),
             seconds=50,
         ),

@@ -1,5 +1,7 @@
 """`python -m locustfiles TARGET [--bed FILE] [--ca FILE] [--netns NAME]`: runs one declared load target and judges it.
 
+A target that is to be borne *during* another one has that beside it, from its own place: --during-netns.
+
 0 every promise is kept, 1 one is broken or nothing is known, 2 wrong words or files, or a bed that does not allow it,
 10 the place to send from cannot be entered, 12 the bed is held by another run, 130 interrupted, with what was measured.
 """
@@ -7,14 +9,18 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from locustfiles.declared import Refused, targets
 from plumbline import namespace
 from plumbline.bed import Bed, BedError, load
 from plumbline.bed.model import Target
+from plumbline.collect.access import Access
 from plumbline.hold import Held, hold
 from plumbline.load import result as results
 from plumbline.load import verdict
@@ -33,9 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         bed = load(options.bed)
         target = _target(bed, options.target)
-        if options.netns:
-            namespace.enter(options.netns)
-        with hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"):
+        with (
+            hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"),
+            _beside(options, target.during),
+        ):
+            if netns := options.netns or (Access.of(bed).netns if target.from_ is None else ""):
+                namespace.enter(netns)
             return _run(options, target)
     except (BedError, Refused) as error:
         print(f"load: {error}", file=sys.stderr)
@@ -56,6 +65,27 @@ def _target(bed: Bed, name: str) -> Target:
             f"{bed.where(f'load.targets.{name}.profile')}: there is no locustfiles/{declared[name].profile}.py"
         )
     return declared[name]
+
+
+@contextmanager
+def _beside(options: argparse.Namespace, attack: str | None) -> Iterator[None]:
+    """Another target is driven from its own place until it has ended by itself, or is interrupted with the first."""
+    if attack is None:
+        yield
+        return
+    command = [sys.executable, "-m", "locustfiles", attack, "--bed", str(options.bed), "--report-dir"]
+    command += [str(options.report_dir), *(["--netns", options.during_netns] if options.during_netns else [])]
+    command += ["--ca", str(options.ca)] if options.ca else []
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        yield
+        said = process.communicate(timeout=GRACE)[1].decode(errors="replace").strip()
+        if said:
+            print(f"load: {attack}: {said}", file=sys.stderr)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(GRACE)
 
 
 def _run(options: argparse.Namespace, target: Target) -> int:
@@ -103,6 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bed", type=Path, default=Path("inventories/lab.yaml"), metavar="FILE", help="%(default)s")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of those whom users trust; default: the system's")
     parser.add_argument("--netns", default="", metavar="NAME", help="network namespace, or its file, to send from")
+    parser.add_argument(
+        "--during-netns", default="", metavar="NAME", help="where what is driven beside it is sent from"
+    )
     parser.add_argument("--report-dir", type=Path, default=Path("reports"), metavar="DIR", help="%(default)s")
     parser.add_argument("--hold-timeout", type=float, default=10.0, metavar="SECONDS", help="for a bed that is held")
     return parser

@@ -1,12 +1,13 @@
 """What a profile is told of the bed: its target, how to connect, its shape and its limits; and what it tells at the end.
 
-A profile is a plain locustfile. `target = Target.declared("tls_inspection")` at its top gives it the options --bed,
+A profile is a plain locustfile. `run = Run("tls_inspection")` at its top gives it the options --bed,
 --target, --ca and --result (or $PLUMBLINE_BED and so on), refuses a bed that does not allow load, and bounds the run.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +19,19 @@ from locustfiles.engine.host import Host
 from locustfiles.engine.model import Limits
 from locustfiles.engine.request import Request, Settings, get
 from locustfiles.engine.user import EngineUser
+from locustfiles.origins import Origin, origins, rights
 from locustfiles.record import Recorder, now
 from plumbline.bed import Bed, BedError, load
-from plumbline.bed.model import Persona, Target
+from plumbline.bed.model import Target
+from plumbline.collect.consul import AUTHORITY, CERTIFICATE
 from plumbline.load import result as results
+from plumbline.outcome import BedUnreachable
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
 
 EXIT_USAGE = 2
-_PORT = 443
 
 
 def chosen(bed: Bed, name: str, profile: str) -> tuple[str, Target]:
@@ -42,36 +45,39 @@ def chosen(bed: Bed, name: str, profile: str) -> tuple[str, Target]:
     raise Refused(f"{said}: the targets of {profile} in {bed.path} are {', '.join(own) or 'none'}")
 
 
-def personas(bed: Bed, target: Target) -> list[Persona]:
-    """Whom the target asks."""
-    return list(bed.personas.values()) if target.to == "personas" else [bed.personas[target.to]]
-
-
-def settings(bed: Bed, target: Target, ca: str) -> Settings:
-    """How its users connect: names stand for the addresses of the bed file, so that DNS is not measured."""
+def settings(target: Target, ca: str, asked: list[Origin], shown: Mapping[str, str]) -> Settings:
+    """How its users connect."""
     return Settings(
         protocol=target.protocol,
         connections=target.connections,
         ca=ca,
-        resolve=tuple(f"{persona.name}:{_PORT}:{persona.address}" for persona in personas(bed, target)),
+        resolve=tuple(f"{one.name}:{one.port}:{one.address}" for one in asked),
         timeout=target.timeout.total_seconds(),
+        authority=shown.get(AUTHORITY, ""),
+        certificate=shown.get(CERTIFICATE, ""),
     )
 
 
-def requests(bed: Bed, target: Target) -> list[Request]:
-    """What is asked for in turn: each object of each persona, counted under the object's path."""
-    return [get(f"https://{persona.name}{path}", path) for path in target.objects for persona in personas(bed, target)]
+def requests(target: Target, asked: list[Origin], headers: tuple[str, ...] = ()) -> list[Request]:
+    """What is asked for in turn: each object of each of them, counted under the object's path."""
+    return [get(f"{one.url}{path}", path, headers=headers) for path in target.objects for one in asked]
 
 
 class Run:
-    """One test of Locust against a declared target. It is made once a process, by the profile, before any user is."""
+    """One test of Locust against a declared target. It is made once a process, by the profile, before any user is.
 
-    def __init__(self, profile: str) -> None:
-        self.profile = profile
+    `headers` are sent with each request, written as NAME: VALUE.
+    """
+
+    def __init__(self, profile: str, headers: tuple[str, ...] = ()) -> None:
+        self.profile, self.headers = profile, headers
         self.name = ""
         self.bed: Bed
         self.target: Target
+        self.asked: list[Origin] = []
         self.requests: list[Request] = []
+        self.settings = Settings()
+        self.credentials: Mapping[str, str] = {}
         self._users: list[type[EngineUser]] = []
         self._host: Host
         self._recorder: Recorder
@@ -86,13 +92,16 @@ class Run:
         try:
             self.bed = load(options.bed)
             self.name, self.target = chosen(self.bed, options.target, self.profile)
-        except (BedError, Refused) as error:
+            self.credentials = rights(self.bed, self.target)
+            self.asked = origins(self.bed, self.target)
+        except (BedError, BedUnreachable, Refused) as error:
             print(f"load: {error}", file=sys.stderr)
             sys.exit(EXIT_USAGE)
+        self.settings = settings(self.target, options.ca, self.asked, self.credentials)
         for user in self._users:
-            user.settings = settings(self.bed, self.target, options.ca)
+            user.settings = self.settings
             user.pace = self.target.pace / self.target.users if self.target.pace else 0.0
-        self.requests = requests(self.bed, self.target)
+        self.requests = requests(self.target, self.asked, self.headers)
         self._result = Path(options.result) if options.result else None
         assert self.bed.load is not None
         limits = self.bed.load.limits

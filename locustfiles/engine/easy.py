@@ -25,6 +25,11 @@ def new(settings: Settings) -> pycurl.Curl:
         easy.setopt(pycurl.FORBID_REUSE, 1)
     if settings.ca:
         easy.setopt(pycurl.CAINFO, settings.ca)
+    if settings.authority:
+        easy.setopt(pycurl.CAINFO_BLOB, settings.authority.encode())
+    if settings.certificate:  # one text has both
+        easy.setopt(pycurl.SSLCERT_BLOB, settings.certificate.encode())
+        easy.setopt(pycurl.SSLKEY_BLOB, settings.certificate.encode())
     if settings.curves:
         easy.setopt(pycurl.SSL_EC_CURVES, settings.curves)
     if settings.resolve:

@@ -81,6 +81,8 @@ class Settings:
     `ca` is the PEM file of those whom they trust; without it the system's. `resolve` are entries HOST:PORT:ADDRESS that
     stand in for DNS. `interface` is an address or interface to send from. `timeout` is in seconds, for all of a request;
     it is kept to within 0.1 s.
+    `authority` is PEM text in place of the file; `certificate` is the text of a certificate and its key, for servers that
+    want to see one.
     `curves` are the groups of key exchange, in OpenSSL's words; empty: the library's own choice.
     """
 
@@ -91,3 +93,5 @@ class Settings:
     interface: str = ""
     timeout: float = 10.0
     curves: str = ""
+    authority: str = ""
+    certificate: str = field(default="", repr=False)

@@ -63,6 +63,7 @@ class Workload(Strict):
     replicas: Count = 1
     scale: Integers | None = Field(default=None, description="replicas that are in order, such as 1-300")
     port: Port | None = None
+    node_port: Port | None = Field(default=None, description="where every node passes on to it what comes from outside")
     attach: Name | None = None
     secrets: tuple[Name, ...] = ()
     certificate: Name | None = None

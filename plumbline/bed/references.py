@@ -33,6 +33,7 @@ REFERENCES = {
     "flows.*.through": "nodes",
     "load.targets.*.from": "workloads",
     "load.targets.*.to": "personas",
+    "load.targets.*.service": "workloads",
     "services.dns.from": "workloads",
     "services.prometheus.workload": "workloads",
     "services.cloned.workload": "workloads",
@@ -55,7 +56,7 @@ REFERENCES = {
 _ALSO = {
     "flows.*.from": ("personas",),
     "flows.*.to": ("personas",),
-    "load.targets.*.to": ("personas",),
+    "load.targets.*.to": ("personas", "consul"),
 }  # words that stand for all of a kind
 
 

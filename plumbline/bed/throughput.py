@@ -41,6 +41,10 @@ Quantile = Annotated[
     BeforeValidator(_quantile),
     WithJsonSchema({"type": "string", "pattern": _QUANTILE.pattern, "description": "p50, p99, p99.9"}),
 ]
+AROUND = timedelta(seconds=5)
+"""By how much what is driven during a target lasts longer than it: both need a moment to begin."""
+CONSUL = "consul"
+"""As whom a target is to: the servers of Consul, with the gate's own rights."""
 Within = dict[Quantile, Duration]
 
 
@@ -62,6 +66,10 @@ class Promise(Strict):
     handshake: Within = Field(default={}, description="of TLS")
     first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
     failed: Share = Field(default=0.00001, description="of all requests, at most; 0.001% by RFC 9411")
+    refused: Share | None = Field(
+        default=None,
+        description="of all requests, at least: an attack that has to be turned away. What fails of it is then no failure",
+    )
 
 
 class Target(Strict):
@@ -71,8 +79,19 @@ class Target(Strict):
         pattern=r"^[a-z][a-z0-9_]*$", description="the file of locustfiles/ that says what a user does"
     )
     source: str = Field(default="", description="where that is told of")
-    from_: Name = Field(alias="from", description="the workload from whose place in the network it is sent")
-    to: Name = Field(description="a persona, or all personas")
+    from_: Name | None = Field(
+        default=None,
+        alias="from",
+        description="the workload from whose place in the network it is sent; without it, the runner's, outside of the cluster",
+    )
+    to: Name | None = Field(default=None, description="a persona, or all personas, over HTTPS; or consul, its servers")
+    service: Name | None = Field(
+        default=None,
+        description="in place of to: a workload, over HTTP: by its Service, or from outside by its node_port on each node",
+    )
+    during: Name | None = Field(
+        default=None, description="another target, an attack, that is driven for as long as this one is"
+    )
     objects: tuple[str, ...] = Field(default=("/",), min_length=1, description="paths that are asked for, in turn")
     protocol: Literal["http/1.1", "h2"] = "http/1.1"
     connections: Literal["kept", "new"] = Field(
@@ -89,6 +108,12 @@ class Target(Strict):
 
     @model_validator(mode="after")
     def _can_be_kept(self) -> Self:
+        if (self.to is None) == (self.service is None):
+            raise ValueError("either to (personas, or consul) or service (a workload)")
+        if self.service is None and (self.from_ is None) != (self.to == CONSUL):
+            raise ValueError("from: a workload, but where consul is asked: that is done from the runner's own place")
+        if self.service and (self.protocol == "h2" or self.promise.handshake):
+            raise ValueError("protocol http/1.1 and no time of handshakes, where a service is asked over HTTP")
         if self.pace and self.promise.rate and self.promise.rate > self.pace:
             raise ValueError(f"a promised rate of at most the pace, {self.pace} a second")
         if self.connections == "kept" and self.promise.connections:
@@ -98,6 +123,13 @@ class Target(Strict):
         if self.steady < timedelta(seconds=3):
             raise ValueError("a steady phase of at least 3s: an interval needs a few seconds to be told from")
         return self
+
+    @property
+    def opens(self) -> float:
+        """New connections a second that it has to open to keep its promise; 0 where it keeps its connections."""
+        if self.connections == "kept":
+            return 0.0
+        return float(max(self.pace or 0, self.promise.connections or 0, self.promise.rate or 0))
 
     @property
     def time(self) -> timedelta:
@@ -128,4 +160,29 @@ class Load(Strict):
                     raise ValueError(
                         f"targets within load.limits: {name} asks for {wanted:g} {what}, {limit:g} are allowed"
                     )
+            self._attacked(name, target)
         return self
+
+    def _attacked(self, name: str, target: Target) -> None:
+        """What is driven during a target is another one, lasts as long, and is not itself driven during a third."""
+        if target.during is None:
+            return
+        attack = self.targets.get(target.during)
+        if attack is None or target.during == name:
+            others = ", ".join(other for other in self.targets if other != name)
+            raise ValueError(
+                f"during: another target, where {name} has {target.during} (there are: {others or 'none'})"
+            )
+        if attack.during:
+            raise ValueError(
+                f"a target that nothing is driven during: {target.during}, which {name} names, has {attack.during}"
+            )
+        if attack.time < target.time + AROUND:
+            raise ValueError(
+                f"{target.during} to last {AROUND.total_seconds():g} s longer than {name}, since it is driven all the while"
+            )
+        if target.users + attack.users > self.limits.users:
+            raise ValueError(
+                f"targets within load.limits: {name} and {target.during} ask for {target.users + attack.users} users"
+                f" together, {self.limits.users} are allowed"
+            )

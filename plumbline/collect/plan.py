@@ -71,6 +71,7 @@ from plumbline.collect import (
     plan_workloads,
 )
 from plumbline.collect.planned import Planned, World
+from plumbline.load import conntrack
 
 PARTS = (
     plan_network, plan_traffic, plan_inspection, plan_services, plan_workloads, plan_consul, plan_vault, plan_pki,
@@ -93,7 +94,7 @@ def host_request(bed: Bed, node: str) -> dict[str, Any]:
     units = {unit for profile in profiles for unit in profile.services}
     vault = plan_vault.host_request(bed, node)
     return {
-        "sysctls": sorted({name for profile in profiles for name in profile.sysctls}),
+        "sysctls": sorted({*conntrack.settings(bed, node), *(name for p in profiles for name in p.sysctls)}),
         "modules": sorted({name for profile in profiles for name in profile.modules}),
         "units": sorted({"ssh", *units, *_units(bed, node), *([vault["unit"]] if vault else [])}),
         **({"vault": vault} if vault else {}),

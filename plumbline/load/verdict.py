@@ -29,6 +29,14 @@ long that their times tell of this machine."""
 LATE = 0.01
 """Seconds that starts of an open loop may be late, with a user free, before the plan is not the plan any more."""
 
+REFUSALS = frozenset(
+    {
+        "status 429", "status 503", "connection refused", "connection reset", "closed without an answer",
+        "connection lost while sending", "connection lost while receiving",
+    }
+)  # fmt: skip
+"""Classes of failure by which a server turns a request away at once. One that is left waiting is not turned away."""
+
 # Student's t for 95 %, two-sided, by degrees of freedom; beyond the last the normal distribution is near enough.
 _T = (
     12.71,
@@ -73,7 +81,7 @@ def judge(result: Result, target: Target) -> Iterator[Judged]:
         yield Judged("run", "unknown", result.stopped, f"a steady phase of {target.steady.total_seconds():g} s")
     yield from rates(result, target.promise)
     yield from times(result, target.promise)
-    yield failures(result, target.promise)
+    yield from failures(result, target.promise)
 
 
 def rates(result: Result, promise: Promise) -> Iterator[Judged]:
@@ -103,8 +111,13 @@ def times(result: Result, promise: Promise) -> Iterator[Judged]:
         yield from _times(result, what, within, histogram)
 
 
-def failures(result: Result, promise: Promise) -> Judged:
-    """Failed requests, as a share of all: as RFC 9411 counts them. A single one in too few says nothing."""
+def failures(result: Result, promise: Promise) -> Iterator[Judged]:
+    """Failed requests, as a share of all; those of an attack have to be many."""
+    yield _failed(result, promise) if promise.refused is None else _refused(result, promise.refused)
+
+
+def _failed(result: Result, promise: Promise) -> Judged:
+    """As RFC 9411 counts them. A single one in too few says nothing."""
     expected = f"at most {promise.failed * 100:.6g} % failed"
     own = {name: number for name, number in result.failures.items() if name.startswith(GENERATOR)}
     failed, every = result.failed - sum(own.values()), result.answered + result.failed
@@ -120,6 +133,22 @@ def failures(result: Result, promise: Promise) -> Judged:
     if low > promise.failed:
         return Judged("failures", "failed", found, expected)
     return Judged("failures", "unknown", f"{found}; too few requests to tell: a longer steady phase", expected)
+
+
+def _refused(result: Result, wanted: float) -> Judged:
+    """Of an attack: what is answered or left waiting was let in; what its own machine could not send is not counted."""
+    expected = f"at least {wanted * 100:.6g} % refused"
+    refused = sum(number for name, number in result.failures.items() if name in REFUSALS)
+    own = sum(number for name, number in result.failures.items() if name.startswith(GENERATOR))
+    every = result.answered + result.failed - own
+    if every == 0:
+        return Judged("refusals", "unknown", "no request of the attack ended", expected)
+    low, high = _proportion(refused, every)
+    found = (
+        f"{refused} of {every} refused ({refused / every * 100:.4g} %; between {low * 100:.4g} and {high * 100:.4g} %)"
+    )
+    found += f": {_listed(result.failures)}" if result.failures else ""
+    return settled(result, Judged("refusals", _outcome(low >= wanted, high < wanted), found, expected))
 
 
 def saturated(samples: Sequence[Sample], *, of_times: bool = False) -> str:

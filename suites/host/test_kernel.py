@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
+from plumbline.load.conntrack import KEPT, MOST, Opened
 from plumbline.subjects import Setting, setting, settings
-from suites.host.cases import aspect, modules
+from suites.host.cases import aspect, modules, tracking
 
 
 @check(
@@ -127,3 +128,24 @@ def test_the_kernel_reports_no_errors(node: str, facts: Facts) -> None:
     count, last = facts.node(node).kernel_errors
 
     assert count == 0, found(f"{count} messages, at last: {' | '.join(last)}", expected="none")
+
+
+@check(
+    "host.conntrack",
+    severity="major",
+    remedy="on {node}: sysctl -w net.netfilter.nf_conntrack_max=…, and the same in /etc/sysctl.d; or promise less",
+    consequence="when the table is full, connections fail in a pattern that looks like a fault of what is tested",
+    source="seed 002, Troubleshooting 3 (repeating pattern of connection failures)",
+)
+@for_each("opened", tracking)
+def test_the_conntrack_table_holds_the_load(opened: Opened, facts: Facts) -> None:
+    """The connections that the largest load target opens, and those that have just ended, fit into a node's table."""
+    most, kept = facts.node(opened.node).sysctl(MOST), facts.node(opened.node).sysctl(KEPT)
+    if most is None or kept is None:
+        return  # this kernel tracks no connections
+    needed = opened.rate * float(kept)
+
+    assert needed <= float(most), found(
+        f"{MOST} = {most}: full after {float(most) / opened.rate:.0f} s of {opened.target}",
+        expected=f"{needed:.0f}: {opened.rate:g} connections a second, each tracked for {kept} s after its end",
+    )

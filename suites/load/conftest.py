@@ -101,13 +101,34 @@ class Runs:
     def result(self, target: Thing[Target]) -> Result:
         """What the steady phase of a target told; Unknown where the run came to no end."""
         if target.name not in self._ended:
-            spec = target.spec
-            self._ended[target.name] = _run(self._config, target, self._trusted(spec.from_), self._place(spec.from_))
-            self._settle(target, self._ended[target.name])
+            self._drive(self._attacked(target))
         result = self._ended[target.name]
         if isinstance(result, str):
             raise Unknown(result)
         return result
+
+    def _attacked(self, target: Thing[Target]) -> Thing[Target]:
+        """The target during which this one is driven; this one itself where there is none."""
+        targets = self._bed.load.targets if self._bed.load else {}
+        return next((Thing(n, spec) for n, spec in targets.items() if spec.during == target.name), target)
+
+    def _drive(self, target: Thing[Target]) -> None:
+        """Runs it, and what is driven during it."""
+        spec, folder = target.spec, report_dir(self._config).resolve()
+        attack = self._bed.load.targets[spec.during] if self._bed.load and spec.during else None
+        command = [sys.executable, "-m", "locustfiles", target.name, "--bed", str(bed_file(self._config).resolve())]
+        command += ["--report-dir", str(folder)]
+        command += ["--netns", self._place(spec.from_)] if spec.from_ else []
+        command += ["--ca", str(self._trusted(spec.from_))] if spec.from_ and spec.to else []
+        command += ["--during-netns", self._place(attack.from_)] if attack and attack.from_ else []
+        limit = max(spec.time, attack.time if attack else spec.time).total_seconds() + GRACE
+        driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
+        for one in driven:
+            (folder / "load" / one.name / "result.json").unlink(missing_ok=True)
+        said = _run(command, self._config.rootpath, limit)
+        for one in driven:
+            self._ended[one.name] = _told(folder / "load" / one.name / "result.json", said)
+            self._settle(one, self._ended[one.name])
 
     def rates(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised rates, and of the rate beside that of the last good run."""
@@ -123,7 +144,7 @@ class Runs:
 
     def failures(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised share of failures."""
-        yield verdict.failures(self.result(target), target.spec.promise)
+        yield from verdict.failures(self.result(target), target.spec.promise)
 
     def _beside_before(self, compare: Compare, target: Thing[Target], now: Result) -> Iterator[Judged]:
         """Nothing where this is the first run of this bed from this kind of machine."""
@@ -137,7 +158,8 @@ class Runs:
         self._before[target.name] = baseline.read(file)
         if isinstance(result, str):
             return
-        judged = [*self.rates(target), *self.times(target), *self.failures(target)]
+        borne = [] if target.spec.promise.refused else [*self.rates(target), *self.times(target)]
+        judged = [*borne, *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
         self._config.stash.setdefault(sections_key, []).append(html.load_run(target.name, result, judged))
@@ -151,20 +173,20 @@ def runs(request: pytest.FixtureRequest, trusted: Callable[[str], Path], place: 
     return Runs(request.config, trusted, place)
 
 
-def _run(config: pytest.Config, target: Thing[Target], ca: Path, netns: str) -> Result | str:
-    folder = report_dir(config).resolve()
-    command = [sys.executable, "-m", "locustfiles", target.name, "--bed", str(bed_file(config).resolve())]
-    command += ["--ca", str(ca), "--netns", netns, "--report-dir", str(folder)]
+def _run(command: list[str], folder: Path, limit: float) -> str:
+    """What the command said at its end, for one who finds no result."""
     try:
-        done = subprocess.run(
-            command, cwd=config.rootpath, capture_output=True, text=True, check=False,
-            timeout=target.spec.time.total_seconds() + GRACE,
-        )  # fmt: skip
-        result = results.read(folder / "load" / target.name / "result.json")
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=limit)
     except subprocess.TimeoutExpired:
         return "the run did not end"
+    return f"the run ended with {done.returncode} and no result: {(done.stderr or done.stdout).strip()[-600:]}"
+
+
+def _told(file: Path, said: str) -> Result | str:
+    try:
+        result = results.read(file)
     except (OSError, ValueError, KeyError, TypeError):
-        return f"the run ended with {done.returncode} and no result: {(done.stderr or done.stdout).strip()[-600:]}"
+        return said
     return f"the run was cut short: {result.stopped}" if result.stopped else result
 
 

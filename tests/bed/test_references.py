@@ -61,6 +61,11 @@ DANGLING = {
     "flows.*.through": ("flows: [{from: agent, to: personas, through: ffw, expect: refused}]", "flows.0.through", "fw"),
     "load.targets.*.from": (_load("agnt", "personas"), "load.targets.t.from", "agent"),
     "load.targets.*.to": (_load("agent", "persona"), "load.targets.t.to", "personas"),
+    "load.targets.*.service": (
+        _load("agent", "personas").replace("to: personas", "service: file"),
+        "load.targets.t.service",
+        "files",
+    ),
     "services.dns.from": ("services: {dns: {from: agents}}", "services.dns.from", "agent"),
     "services.cloned.workload": (
         "services: {cloned: {workload: file, page: /}}",

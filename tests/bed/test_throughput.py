@@ -16,6 +16,14 @@ load:
   targets:
     kept: {{profile: tls_inspection, from: {source}, to: {to}, users: {users}, {more} promise: {{{promise}}}}}
 """
+ATTACK = """
+load:
+  limits: {{users: 50, requests: 10000, time: 1m}}
+  targets:
+    page:  {{profile: webui_dos, from: agent, to: personas, users: 10, during: {during}, steady: 10s, promise: {{failed: 1%}}}}
+    flood: {{profile: webui_dos, from: agent, service: {service}, users: {attackers}, protocol: {protocol}, steady: {steady}, promise: {{refused: 95%}}}}
+"""
+ATTACK_WORDS = {"during": "flood", "attackers": "20", "steady": "15s", "service": "files", "protocol": "http/1.1"}
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 WORDS = {"source": "agent", "to": "personas", "users": "20", "more": "", "promise": "rate: 10"}
 With = Callable[[str], Bed]
@@ -50,6 +58,9 @@ def test_a_target_has_defaults_that_are_bounded(small_with: With) -> None:
             'load.targets.kept.from: expected a name from workloads, found "agnet"; did you mean agent?',
         ),
         ({"to": "orgin"}, "load.targets.kept.to: expected a name from personas"),
+        ({"more": "service: agent,"}, "expected either to (personas, or consul) or service (a workload)"),
+        ({"to": "consul"}, "expected from: a workload, but where consul is asked"),
+        ({"more": "during: kept,"}, "expected during: another target, where kept has kept (there are: none)"),
     ],
 )
 def test_what_is_wrong_with_a_target(small_with: With, changed: dict[str, str], said: str) -> None:
@@ -58,6 +69,49 @@ def test_what_is_wrong_with_a_target(small_with: With, changed: dict[str, str], 
 
     assert said in str(caught.value)
     assert "bed.yaml:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"during": "flod"}, "expected during: another target, where page has flod (there are: flood)"),
+        ({"steady": "14s"}, "expected flood to last 5 s longer than page, since it is driven all the while"),
+        ({"attackers": "41"}, "page and flood ask for 51 users together, 50 are allowed"),
+        ({"service": "agnet"}, 'load.targets.flood.service: expected a name from workloads, found "agnet"'),
+        (
+            {"protocol": "h2"},
+            "expected protocol http/1.1 and no time of handshakes, where a service is asked over HTTP",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_attack(small_with: With, changed: dict[str, str], said: str) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with(ATTACK.format(**{**ATTACK_WORDS, **changed}))
+
+    assert said in str(caught.value)
+
+
+def test_a_target_may_be_borne_during_an_attack(small_with: With) -> None:
+    load_of = small_with(ATTACK.format(**ATTACK_WORDS)).load
+
+    assert load_of is not None
+    assert load_of.targets["page"].during == "flood"
+    assert load_of.targets["flood"].promise.refused == 0.95
+
+
+@pytest.mark.parametrize(
+    ("more", "promise", "opens"),
+    [
+        ("connections: new, pace: 90,", "connections: 80", 90),
+        ("connections: new,", "rate: 10", 10),
+        ("", "rate: 10", 0),
+    ],
+)
+def test_what_a_target_opens_to_keep_its_promise(small_with: With, more: str, promise: str, opens: float) -> None:
+    bed = small_with(TARGET.format(**{**WORDS, "more": more, "promise": promise}))
+
+    assert bed.load is not None
+    assert bed.load.targets["kept"].opens == opens
 
 
 def test_targets_of_the_lab_are_allowed_and_those_of_hardware_are_not() -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 from lab import programs
 from tests.collect.certificates import Authority
 
-NAME = "origin.example.internal"
+NAME, ASKING = "origin.example.internal", "asking.example.internal"
+"""The second asks for a certificate, and answers nobody who shows none."""
 READY = 15.0
 
 
@@ -28,6 +29,8 @@ class Origin:
     port: int
     ca: str
     stranger: str
+    pair: str
+    """A certificate and its key, PEM, that it believes where it asks for one."""
 
     @property
     def url(self) -> str:
@@ -37,14 +40,14 @@ class Origin:
     @property
     def resolve(self) -> tuple[str, ...]:
         """What stands in for DNS."""
-        return (f"{NAME}:{self.port}:{self.address}",)
+        return tuple(f"{name}:{self.port}:{self.address}" for name in (NAME, ASKING))
 
 
 @contextmanager
 def caddy(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator[Origin]:
-    """Caddy with a certificate for NAME: / has 10 bytes, /large 100,000, /missing is 404, /broken 503."""
+    """Caddy with a certificate for its names: / has 10 bytes, /large 100,000, /missing is 404, /broken 503."""
     authority = Authority("load-test")
-    leaf = authority.leaf(NAME)
+    leaf = authority.leaf(NAME, ASKING)
     for name, text in (("ca", authority.certificate), ("stranger", Authority("stranger").certificate)):
         (folder / f"{name}.pem").write_text(text)
     (folder / "cert.pem").write_text(leaf.certificate)
@@ -55,7 +58,8 @@ def caddy(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator[O
     with (folder / "caddy.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             _await(address, port)
-            yield Origin(address, port, str(folder / "ca.pem"), str(folder / "stranger.pem"))
+            pair = leaf.certificate + leaf.key
+            yield Origin(address, port, str(folder / "ca.pem"), str(folder / "stranger.pem"), pair)
         finally:
             process.terminate()
 
@@ -66,10 +70,11 @@ def _config(folder: Path, address: str, port: int) -> dict[str, object]:
         return {"match": [{"path": [path]}], "handle": [handler]}
 
     pages = [answer("/large", 200, "x" * 100_000), answer("/missing", 404, ""), answer("/broken", 503, "")]
+    asked = {"mode": "require_and_verify", "trusted_ca_certs_pem_files": [str(folder / "ca.pem")]}
     server = {
         "listen": [f"{address}:{port}"],
         "routes": [*pages, answer("/*", 200, "0123456789")],
-        "tls_connection_policies": [{}],
+        "tls_connection_policies": [{"match": {"sni": [ASKING]}, "client_authentication": asked}, {}],
         "automatic_https": {"disable": True},
         "protocols": ["h1", "h2"],
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from locustfiles.engine.engine import Engine
 from locustfiles.engine.model import Limits
 from locustfiles.engine.request import Protocol, Request, Script, Settings, get, post
 from tests.load.drive import drive
-from tests.load.servers import Origin
+from tests.load.servers import ASKING, Origin
 
 
 def repeating(request: Request) -> Script:
@@ -53,6 +55,15 @@ def test_a_user_reacts_to_its_answers(origin: Origin) -> None:
 
     assert said == [(200, b"0123456789", 10), (404, "status 404"), (200, 100_000)]
     assert seen.failures == {"status 404": 1}
+
+
+def test_a_server_that_asks_for_a_certificate_is_shown_one(origin: Origin) -> None:
+    url, authority = f"https://{ASKING}:{origin.port}", Path(origin.ca).read_text()
+    shown = Settings(authority=authority, resolve=origin.resolve, certificate=origin.pair)
+
+    assert drive(lambda: repeating(get(url)), shown).failures == {}
+    assert drive(lambda: repeating(get(url)), replace(shown, certificate="")).total.count == 0
+    assert origin.pair not in repr(shown)
 
 
 def test_who_is_not_trusted_is_a_failure_of_its_class(origin: Origin) -> None:

@@ -56,7 +56,7 @@ personas: {{origin: {{address: {address}}}}}
 load:
   limits: {{users: 9, requests: {requests}, time: 30s}}
   targets:
-    kept: {{profile: tls_inspection, from: agent, to: personas, users: 3, warm_up: 1s, steady: 3s, promise: {{rate: 20}}}}
+    kept: {{profile: tls_inspection, from: agent, to: personas, users: 3, warm_up: 1s, steady: {steady}, promise: {{rate: 20}}}}
 """
 Locust = Callable[..., subprocess.Popen[str]]
 
@@ -91,6 +91,17 @@ def said(process: subprocess.Popen[str]) -> str:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+
+
+def until(process: subprocess.Popen[str], words: str) -> None:
+    """Waits for a line of what it prints; it prints all the time, and ends within its limits."""
+    assert process.stdout is not None
+    told = []
+    for line in process.stdout:
+        told.append(line)
+        if words in line:
+            return
+    pytest.fail(f"it has ended without {words!r}: {''.join(told)}")
 
 
 def rows(path: Path) -> dict[tuple[str, str], dict[str, str]]:
@@ -134,7 +145,14 @@ def bed(tmp_path: Path) -> Callable[..., str]:
     """Writes a bed file with one target."""
 
     def write(**changed: str) -> str:
-        words = {"small": SMALL, "allowed": "true", "address": "127.77.0.1", "requests": "100000", **changed}
+        words = {
+            "small": SMALL,
+            "allowed": "true",
+            "address": "127.77.0.1",
+            "requests": "100000",
+            "steady": "3s",
+            **changed,
+        }
         (tmp_path / "small.yaml").write_text(SMALL.read_text())
         (tmp_path / "bed.yaml").write_text(BED.format(**{**words, "small": "small.yaml"}))
         return str(tmp_path / "bed.yaml")
@@ -180,8 +198,9 @@ def test_it_stops_by_itself_at_its_limit(
 def test_ctrl_c_ends_it_with_what_was_measured(
     locust: Locust, bed: Callable[..., str], persona: Origin, tmp_path: Path
 ) -> None:
-    process = locust(*profile("--bed", bed(), "--ca", persona.ca))
-    time.sleep(3.5)
+    process = locust(*profile("--bed", bed(steady="20s"), "--ca", persona.ca))
+    until(process, "All users spawned")
+    time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     said(process)
 

@@ -15,6 +15,7 @@ from suites.load import cases
 from suites.load.conftest import settle
 
 ROOT = Path(__file__).parents[2]
+LAB = ROOT / "inventories" / "lab.yaml"
 KEPT = Judged("rate", "passed", "12 a second", "at least 10 a second")
 BROKEN = Judged("rate", "failed", "8 a second", "at least 10 a second")
 UNKNOWN = Judged("rate", "unknown", "generator saturated: it used 99 %", "at least 10 a second")
@@ -26,7 +27,7 @@ def collected(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_target_is_a_test_of_each_promise_and_only_with_load() -> None:
-    bed = load(ROOT / "inventories" / "lab.yaml")
+    bed = load(LAB)
     assert bed.load
 
     assert collected("--load").stdout.count("test_next_to_nothing_fails[") == len(bed.load.targets)
@@ -44,11 +45,29 @@ def test_targets_may_be_named_and_a_wrong_name_is_told() -> None:
 
 
 def test_a_target_stands_on_the_flows_that_it_takes() -> None:
-    case = cases.targets(load(ROOT / "inventories" / "lab.yaml"))[0]
+    case = cases.targets(load(LAB))[0]
 
     assert case.subject == "load:inspected-kept"
     assert {"workload:k6-agent", "flow:k6-agent>persona-1", "vlan:persona-20"} <= set(case.needs)
     assert "inventories/lab.yaml:" in case.declared
+
+
+def test_a_target_of_a_service_stands_on_its_pods_and_on_the_names_of_services() -> None:
+    case = next(one for one in cases.targets(load(LAB)) if one.subject == "load:east-west")
+
+    assert {"workload:k6-agent", "workload:server-agent", "service:dns"} <= set(case.needs)
+
+
+def test_a_target_of_consul_stands_on_its_servers() -> None:
+    case = next(one for one in cases.targets(load(LAB)) if one.subject == "load:consul-keys")
+
+    assert {"consul:leader", "consul-agent:bettley", "service-certificate:dalt/consul"} <= set(case.needs)
+
+
+def test_an_attack_is_turned_away_and_not_borne() -> None:
+    targets, borne = ({one.id for one in some(load(LAB))} for some in (cases.targets, cases.borne))
+
+    assert targets - borne == {"webui-flood"}
 
 
 def test_a_broken_promise_fails_before_an_unknown_one_is_unknown() -> None:

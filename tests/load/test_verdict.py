@@ -88,7 +88,24 @@ def test_a_percentile_and_its_interval(limit: float, outcome: str) -> None:
     ],
 )
 def test_failures_are_a_share_of_all_requests(failures: dict[str, int], outcome: str) -> None:
-    judged = verdict.failures(result([2500] * 4, failures=failures), Promise())
+    [judged] = verdict.failures(result([2500] * 4, failures=failures), Promise())
+
+    assert judged.outcome == outcome, judged
+
+
+@pytest.mark.parametrize(
+    ("failures", "outcome"),
+    [
+        ({"status 503": 9_990_000}, "passed"),
+        ({"status 503": 9_000_000, "connection reset": 990_000}, "passed"),
+        ({"status 503": 10_000}, "failed"),
+        ({"timeout: no first byte": 9_990_000}, "failed"),
+        ({"status 503": 190_000}, "unknown"),
+        ({"status 503": 9_990_000, "generator: no free port": 9_990_000}, "passed"),
+    ],
+)
+def test_an_attack_has_to_be_turned_away_and_not_be_left_waiting(failures: dict[str, int], outcome: str) -> None:
+    [judged] = verdict.failures(result([2500] * 4, failures=failures), Promise(refused=0.95))
 
     assert judged.outcome == outcome, judged
 
