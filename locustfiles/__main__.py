@@ -115,9 +115,8 @@ def _run(options: argparse.Namespace, target: Target) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()
-    try:
-        result = results.read(file)
-    except (OSError, ValueError, KeyError, TypeError):
+    result = results.find(file)
+    if result is None:
         said = (folder / "locust.log").read_text(encoding="utf-8", errors="replace").strip()[-600:]
         print(f"load: Locust ended with {code} and told no result: {said}", file=sys.stderr)
         return 1

@@ -45,7 +45,7 @@ def _of_service(bed: Bed, name: str) -> Origin:
     workload, cluster = bed.workloads[name], bed.kubernetes
     if workload.port is None or cluster is None:
         raise Refused(f"{bed.where(f'workloads.{name}')}: a service has a port, and its bed has kubernetes")
-    host = f"{name}.{workload.namespace}.svc.{cluster.domain}"
+    host = bed.host_of(name)
     answer = dns.probe(Probe("service", "dns", {"address": str(cluster.dns), "name": host}, timeout=_DNS_S))
     addresses: list[str] = answer.facts.get("answers", [])
     if not addresses:

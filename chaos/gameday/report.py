@@ -8,8 +8,9 @@ from pathlib import Path
 
 from chaos.extension.result import Result, read
 from chaos.gameday.plan import Plan, Ready
-from chaos.gameday.timeline import LEFT, WIDTH, Timeline, timeline
+from chaos.gameday.timeline import LEFT, Timeline, timeline
 from chaos.history.model import Moment, moments, operations
+from plumbline.report.axis import WIDTH
 from plumbline.report.files import write_atomically
 from plumbline.report.html import STYLE, rendered
 from plumbline.report.words import duration

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from chaos.history import checker
 from chaos.history.model import Moment, Operation
+from plumbline.report.axis import WIDTH, Column, ticks
 
-WIDTH, LEFT = 900, 130
-"""Of the plot, and of the names beside it."""
+LEFT = 130
+"""Of the names beside the plot, in pixels."""
+_STEPS = (5, 10, 20, 30, 60, 120, 300, 600)
 _MOST_BINS = 180
 
 
@@ -21,17 +23,6 @@ class Bar:
     width: float
     state: str
     said: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """Requests in a short time: the heights of those that succeeded and of those that did not, in parts of the most."""
-
-    x: float
-    width: float
-    good: float
-    lost: float
-    said: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,7 @@ def timeline(moments: Sequence[Moment], history: Sequence[Operation]) -> Timelin
             if any(moment.name == name for moment in moments)
         },
         rates=_rates(history, begun, end, scale),
-        ticks=tuple((x(begun + second), f"{second} s") for second in _ticks(end - begun)),
+        ticks=tuple((x(begun + second), f"{second} s") for second in ticks(end - begun, _STEPS)),
     )
 
 
@@ -113,8 +104,3 @@ def _rates(history: Sequence[Operation], begun: float, end: float, scale: float)
             for number, (good, lost) in sorted(bins.items())
         )  # fmt: skip
     return found
-
-
-def _ticks(seconds: float) -> range:
-    step = next((step for step in (5, 10, 20, 30, 60, 120, 300) if seconds / step <= 12), 600)
-    return range(0, int(seconds) + 1, step)

@@ -10,7 +10,6 @@ from lab.ngfw.bad_origins import bad_origin
 from lab.pki import KeyPair, Pki
 from lab.workloads.objects import SERVICES_CA
 from lab.workloads.rendering import Material
-from lab.workloads.secrets import host_of
 from plumbline.bed import Bed
 from plumbline.bed.model import Workload
 
@@ -30,7 +29,7 @@ def material(bed: Bed, pki: Pki, secrets: Mapping[str, str]) -> Material:
 
 
 def _leaf(bed: Bed, pki: Pki, name: str, workload: Workload) -> KeyPair:
-    host = host_of(bed, name)
+    host = bed.host_of(name)
     names = [name, f"{name}.{workload.namespace}", f"{name}.{workload.namespace}.svc", host]
     return pki.leaf(_AUTHORITIES[workload.program], f"workload-{workload.namespace}-{name}", host, dns=names)
 

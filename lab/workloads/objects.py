@@ -230,11 +230,10 @@ def duration(value: timedelta) -> str:
 
 def _volume_source(bed: Bed, name: str, declared: Storage) -> dict[str, Any]:
     if declared.nfs:
-        server = declared.nfs.server
-        domain = bed.kubernetes.domain if bed.kubernetes else "cluster.local"
-        host = f"{server}.{bed.workloads[server].namespace}.svc.{domain}"
         read_only = declared.mode == "ReadOnlyMany"
-        source = {"server": host, "path": declared.nfs.path} | ({"readOnly": True} if read_only else {})
+        source = {"server": bed.host_of(declared.nfs.server), "path": declared.nfs.path} | (
+            {"readOnly": True} if read_only else {}
+        )
         return {"nfs": source, "mountOptions": ["nfsvers=4", f"port={_NFS_PORT}"]}
     if not (declared.path and declared.node):
         raise ValueError(f"storage {name}: give it nfs, or a path and the labels of the node that it is on")

@@ -20,7 +20,6 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from lab.errors import LabError
-from lab.workloads.secrets import host_of
 from plumbline.bed import Bed
 from plumbline.bed.model import Workload
 
@@ -93,7 +92,7 @@ def render(bed: Bed, name: str, material: Material) -> list[Manifest]:
             material=material,
             kubernetes=bed.kubernetes,
             personas={n: p for n, p in bed.personas.items() if p.workload == name},
-            host_of=lambda other: host_of(bed, other),
+            host_of=bed.host_of,
             running=lambda program: [n for n, w in bed.workloads.items() if w.program == program],
         )
     except TemplateError as error:

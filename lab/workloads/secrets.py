@@ -55,12 +55,6 @@ def service(bed: Bed, program: str) -> tuple[str, Workload] | None:
     return next(((name, workload) for name, workload in bed.workloads.items() if workload.program == program), None)
 
 
-def host_of(bed: Bed, name: str) -> str:
-    """DNS name of a workload's service within the cluster."""
-    domain = bed.kubernetes.domain if bed.kubernetes else "cluster.local"
-    return f"{name}.{bed.workloads[name].namespace}.svc.{domain}"
-
-
 def _random(key: str) -> str:
     if key.endswith("_USER") or key.endswith("_DB"):
         return _DATABASE
@@ -81,11 +75,11 @@ def _url(bed: Bed, place: str, plain: Mapping[str, str], password: str) -> str:
         database = next((v for k, v in plain.items() if k.endswith("POSTGRES_DB")), _DATABASE)
         if found:
             name, workload = found
-            return f"postgresql://{user}:{password}@{host_of(bed, name)}:{workload.port}/{database}?sslmode=require"
+            return f"postgresql://{user}:{password}@{bed.host_of(name)}:{workload.port}/{database}?sslmode=require"
     program = place.partition("/")[2].removesuffix("_URL").lower().replace("_", "-")
     if found := service(bed, program):
         name, workload = found
-        return f"http://{host_of(bed, name)}:{workload.port}"
+        return f"http://{bed.host_of(name)}:{workload.port}"
     raise ValueError(f"secret {place}: no workload of the bed runs {program}, so its URL is unknown")
 
 

@@ -187,6 +187,11 @@ class Bed(Strict):
         """Names of the Kubernetes nodes that carry all these labels."""
         return [n for n, node in self.kubernetes_nodes.items() if labels.items() <= node.labels.items()]
 
+    def host_of(self, workload: str) -> str:
+        """The DNS name of a workload's Service within the cluster."""
+        domain = self.kubernetes.domain if self.kubernetes else "cluster.local"
+        return f"{workload}.{self.workloads[workload].namespace}.svc.{domain}"
+
     def gateway_address(self, network: str) -> IPv4Address | None:
         """The address of a network's gateway, or None where it has none."""
         declared = self.networks[network]

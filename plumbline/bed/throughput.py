@@ -125,6 +125,11 @@ class Target(Strict):
         return self
 
     @property
+    def is_attack(self) -> bool:
+        """Whether it has to be turned away, and not to be borne."""
+        return self.promise.refused is not None
+
+    @property
     def opens(self) -> float:
         """New connections a second that it has to open to keep its promise; 0 where it keeps its connections."""
         if self.connections == "kept":

@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from plumbline.load import result as results
 from plumbline.load.result import Result
 from plumbline.load.verdict import Judged, by_second, settled
 
@@ -29,13 +27,6 @@ def machine(cpuinfo: str) -> str:
 def file(report_dir: Path, bed: str, target: str, kind: str) -> Path:
     """Where the last good run is kept: baselines/BED/TARGET/MACHINE.json among the reports."""
     return report_dir / FOLDER / bed / target / f"{kind}.json"
-
-
-def read(path: Path) -> Result | None:
-    """The last good run; None where there is none, or one that another version wrote."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return results.read(path)
-    return None
 
 
 def rates(now: Result, good: Result, noise: float) -> Iterator[Judged]:

@@ -6,22 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from plumbline.load.result import Result, Sample, Second
+from plumbline.report.axis import WIDTH, Column, ticks
 
-WIDTH, LEFT, HEIGHT, GAP = 900, 170, 64, 14
-"""Of the plot, of the names beside it, of each panel, and between panels."""
-_TICKS = (1, 2, 5, 10, 20, 30, 60, 120, 300)
-_MOST_TICKS = 12
-
-
-@dataclass(frozen=True)
-class Column:
-    """One second: the heights of what was answered and of what failed."""
-
-    x: float
-    width: float
-    good: float
-    lost: float
-    said: str
+LEFT, HEIGHT, GAP = 170, 64, 14
+"""Of the names beside the plot, of each panel, and between panels."""
+_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ def chart(result: Result) -> Chart | None:
             _generator(result.generator, x),
         ),
         steady=(x(result.began), x(result.began + result.seconds)),
-        ticks=tuple((x(begun + second), f"{second} s") for second in _ticks(end - begun)),
+        ticks=tuple((x(begun + second), f"{second} s") for second in ticks(end - begun, _STEPS)),
     )
 
 
@@ -122,8 +111,3 @@ def _points(pairs: Iterable[tuple[float, float]]) -> str:
 
 def _height(share: float) -> float:
     return round(min(share, 1.0) * HEIGHT, 1)
-
-
-def _ticks(seconds: int) -> range:
-    step = next((step for step in _TICKS if seconds / step <= _MOST_TICKS), _TICKS[-1])
-    return range(0, seconds + 1, step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,13 @@ def write(result: Result, file: Path) -> None:
 def read(file: Path) -> Result:
     """Reads it; OSError where there is no file, ValueError, KeyError or TypeError where it is something else."""
     return Result.from_dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def find(file: Path) -> Result | None:
+    """The result in a file; None where there is none, or one that another version wrote."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return read(file)
+    return None
 
 
 def seconds_of(rows: Iterable[tuple[int, Histogram, int]]) -> tuple[Second, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from plumbline.load import chart
 from plumbline.load import result as load
 from plumbline.load.verdict import Judged
+from plumbline.report import axis
 from plumbline.report.words import SYMBOLS, VERDICTS, counts_line, duration
 from plumbline.verdict import Result, Run, layers, verdict
 from plumbline.verdict.model import OUTCOMES, count
@@ -75,7 +76,7 @@ def load_run(target: str, result: load.Result, judged: Sequence[Judged]) -> str:
         judged=judged,
         line=chart.chart(result),
         symbols=SYMBOLS,
-        width=chart.WIDTH,
+        width=axis.WIDTH,
         left=chart.LEFT,
         height=chart.HEIGHT,
         gap=chart.GAP,

@@ -27,7 +27,7 @@ def targets(bed: Bed) -> list[Case]:
 
 def borne(bed: Bed) -> list[Case]:
     """The targets whose load has to be borne: attacks, which have to be turned away, are left out."""
-    return [one for one in targets(bed) if one.value.spec.promise.refused is None]
+    return [one for one in targets(bed) if not one.value.spec.is_attack]
 
 
 def _path(bed: Bed, target: Target) -> list[str]:

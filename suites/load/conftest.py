@@ -155,10 +155,10 @@ class Runs:
     def _settle(self, target: Thing[Target], result: Result | str) -> None:
         """Shows the run in gate.html, and keeps it where every promise was kept and nothing is worse than before."""
         file = baseline.file(report_dir(self._config), self._bed.bed, target.name, self._kind)
-        self._before[target.name] = baseline.read(file)
+        self._before[target.name] = results.find(file)
         if isinstance(result, str):
             return
-        borne = [] if target.spec.promise.refused else [*self.rates(target), *self.times(target)]
+        borne = [] if target.spec.is_attack else [*self.rates(target), *self.times(target)]
         judged = [*borne, *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
@@ -183,9 +183,8 @@ def _run(command: list[str], folder: Path, limit: float) -> str:
 
 
 def _told(file: Path, said: str) -> Result | str:
-    try:
-        result = results.read(file)
-    except (OSError, ValueError, KeyError, TypeError):
+    result = results.find(file)
+    if result is None:
         return said
     return f"the run was cut short: {result.stopped}" if result.stopped else result
 

@@ -6,13 +6,14 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
-from chaos.gameday.timeline import WIDTH, timeline
+from chaos.gameday.timeline import timeline
 from chaos.history import client
 from chaos.history.checker import check
 from chaos.history.client import Answer, Talk
 from chaos.history.model import Moment, Operation
 from chaos.reach import Reach
 from plumbline.bed import Bed
+from plumbline.report.axis import WIDTH
 
 
 class Table(client.Writer):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from plumbline.load.chart import HEIGHT, WIDTH, chart
+from plumbline.load.chart import HEIGHT, chart
 from plumbline.load.histogram import Histogram, of_microseconds
 from plumbline.load.result import Result, seconds_of
 from plumbline.load.verdict import Judged
 from plumbline.report import html
+from plumbline.report.axis import WIDTH
 from tests.load.test_verdict import CALM
 
 RUN = Result(

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from locustfiles.engine import failures as failures_of
 from plumbline.bed.model import Promise
 from plumbline.load import verdict
 from plumbline.load.histogram import of_microseconds
@@ -108,6 +109,12 @@ def test_an_attack_has_to_be_turned_away_and_not_be_left_waiting(failures: dict[
     [judged] = verdict.failures(result([2500] * 4, failures=failures), Promise(refused=0.95))
 
     assert judged.outcome == outcome, judged
+
+
+def test_refusals_are_classes_that_the_engine_counts_under() -> None:
+    known = {*failures_of._CLASSES.values(), *failures_of._CONNECT.values(), *map(failures_of.of_status, (429, 503))}
+
+    assert known >= verdict.REFUSALS
 
 
 @pytest.mark.parametrize(("failed", "low", "high"), [(0, 0.0, 3.69), (1, 0.0253, 5.57), (10, 4.80, 18.39)])
