@@ -65,7 +65,10 @@ class Promise(Strict):
     within: Within = Field(default={}, description="of the whole request: p99: 50ms")
     handshake: Within = Field(default={}, description="of TLS")
     first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
-    failed: Share = Field(default=0.00001, description="of all requests, at most; 0.001% by RFC 9411")
+    failed: Share | None = Field(
+        default=None,
+        description="of all requests, at most, as far as so many can tell; unsaid: 0.001% as counted, as RFC 9411 has it",
+    )
     refused: Share | None = Field(
         default=None,
         description="of all requests, at least: an attack that has to be turned away. What fails of it is then no failure",

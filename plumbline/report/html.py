@@ -67,13 +67,17 @@ def first_screen(run: Run) -> str:
     )
 
 
-def load_run(target: str, result: load.Result, judged: Sequence[Judged]) -> str:
-    """A load run with its promises and its chart: name of the target, what was measured, what became of it."""
+def load_run(target: str, result: load.Result, judged: Sequence[Judged], *, attack: bool = False) -> str:
+    """A load run with its promises and its chart: name of the target, what was measured, what became of it.
+
+    Of an attack it is good that its requests are refused, and the chart shows them so.
+    """
     return rendered(
         "load.html.j2",
         target=target,
         result=result,
         judged=judged,
+        attack=attack,
         line=chart.chart(result),
         symbols=SYMBOLS,
         width=axis.WIDTH,

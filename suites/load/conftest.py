@@ -162,7 +162,8 @@ class Runs:
         judged = [*borne, *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
-        self._config.stash.setdefault(sections_key, []).append(html.load_run(target.name, result, judged))
+        section = html.load_run(target.name, result, judged, attack=target.spec.is_attack)
+        self._config.stash.setdefault(sections_key, []).append(section)
 
 
 @pytest.fixture(scope="session")

@@ -41,3 +41,10 @@ def test_it_stands_in_the_report_with_its_promises() -> None:
     assert "8 &lt;a second&gt;" in page
     assert page.count("<polyline") == 4
     assert page.count('class="lost"') == 1
+
+
+def test_what_is_refused_of_an_attack_is_not_drawn_as_lost() -> None:
+    page = html.load_run("flood", RUN, [], attack=True)
+
+    assert page.count('class="refused"') == 1
+    assert page.count('class="lost"') == 5

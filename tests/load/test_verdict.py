@@ -95,6 +95,16 @@ def test_failures_are_a_share_of_all_requests(failures: dict[str, int], outcome:
 
 
 @pytest.mark.parametrize(
+    ("good", "failed", "outcome"),
+    [(18, 0, "unknown"), (368, 0, "unknown"), (400, 0, "passed"), (400, 3, "unknown"), (400, 30, "failed")],
+)
+def test_a_promised_share_of_failures_takes_enough_requests(good: int, failed: int, outcome: str) -> None:
+    [judged] = verdict.failures(result([good], failures={"status 503": failed}), Promise(failed=0.01))
+
+    assert judged.outcome == outcome, judged
+
+
+@pytest.mark.parametrize(
     ("failures", "outcome"),
     [
         ({"status 503": 9_990_000}, "passed"),
