@@ -22,6 +22,8 @@ from chaos.proof.report import rank, why
 
 _AGAIN = 20.0
 _ATTEMPTS = 3
+_PART_EVERY = 4
+"""Groups between two looks without a fault, where not all faults are run: a look takes as long as half a group."""
 _GUESS = {True: 4.0, False: 22.0}
 
 
@@ -144,8 +146,8 @@ def _once_more(row: Row, before: Row) -> Row:
 
 
 def _round(plan: Plan, state: _State, told: Told, groups: Sequence[tuple[Fault, ...]]) -> Iterator[Row]:
-    """A look at the bed without a fault after each tenth of the groups, and after the last."""
-    every = max(1, -(-len(groups) // (HEALTHY_RUNS - 1)))
+    """A look at the bed without a fault after each tenth of the groups, of a part of all not sooner, and after the last."""
+    every = max(_PART_EVERY if plan.selection else 1, -(-len(groups) // (HEALTHY_RUNS - 1)))
     for number, group in enumerate(groups, start=1):
         told.look(", ".join(fault.fault for fault in group))
         alone = len(group) == 1 and rows.on_a_copy(group[0])

@@ -104,3 +104,12 @@ def test_for_faults_of_the_load_the_gate_drives_what_they_are_about() -> None:
 
     assert rows.load_of([_fault("other"), load_fault]) == ["--load", "--load-target=kept", "--load-target=new"]
     assert rows.load_of([_fault("other")]) == []
+
+
+def test_a_part_of_all_is_looked_at_without_a_fault_after_some_groups_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench = Bench(monkeypatch, tmp_path, {})
+    bench.prove(1)
+    assert len(bench.put_in) == 5
+    assert bench.looks == 3  # before, after the fourth, after the last
