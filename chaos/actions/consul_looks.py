@@ -115,7 +115,7 @@ class Serves(_Look):
 
 @action("consul.well")
 class Well(_Look):
-    """All of it is well: every node alive, every server a voter that is healthy, every check passing, a leader that stays."""
+    """All of it is well: every node alive, every server a voter that is healthy, every check passing, a leader that stays and is followed."""
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         declared = declared_in(bed)
@@ -130,7 +130,20 @@ class Well(_Look):
         there = {check["ServiceID"] for check in checks if check["Status"] == "passing"}
         if not {id for id, _, _ in declared.instances()} <= there or not all(map(_passing, checks)):
             return False
-        return all(_answering(bed, reach, node) for node in declared.nodes) and Elections(many=False).holds(bed, reach)
+        if not all(_answering(bed, reach, node) for node in declared.nodes) or not _caught_up(bed, reach):
+            return False
+        return Elections(many=False).holds(bed, reach)
+
+
+def _caught_up(bed: Bed, reach: Reach) -> bool:
+    """Whether every server has applied what any of them calls committed.
+
+    The leader sends a server its log over another connection than its signs of life: one that lay cut comes back when
+    TCP tries again, which may be half a minute after all else is well.
+    """
+    said = [done(ask_at(bed, reach, node, "GET", "/v1/agent/self", None)) for node in declared_in(bed).servers]
+    raft = [one["Stats"]["raft"] for one in said]
+    return min(int(one["applied_index"]) for one in raft) >= max(int(one["commit_index"]) for one in raft)
 
 
 def _answering(bed: Bed, reach: Reach, node: str) -> bool:

@@ -54,14 +54,14 @@ def require_alive(facts: Facts) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def require_gateway(facts: Facts, bed: Bed) -> Callable[[str], None]:
-    """Unknown, caused by the gateway, where the pods of a workload do not reach the gateway of their network."""
+    """Unknown, caused by the path there, where the pods of a workload do not reach the gateway of their network."""
 
     def look(workload: str) -> None:
         attach = bed.workloads[workload].attach
         network = bed.attachments[attach].network if attach else ""
         answers = facts.probes(Ping, "gateway", source=workload, target=network)
         if not any(answer.received for answer in answers):
-            raise Unknown(f"the gateway of {network} does not answer: {answers[0]}", cause=f"gateway:{network}")
+            raise Unknown(f"the gateway of {network} does not answer: {answers[0]}", cause=f"net1-path:{workload}")
 
     return look
 
