@@ -121,6 +121,11 @@ def _run(options: argparse.Namespace, target: Target) -> int:
         print(f"load: Locust ended with {code} and told no result: {said}", file=sys.stderr)
         return 1
     judged = list(verdict.judge(result, target))
+    if ratio := target.promise.ratio:
+        beside = (
+            results.find(folder.parent / ratio.of / "result.json") or f"python -m locustfiles {ratio.of} comes first"
+        )
+        judged.append(verdict.ratio(result, beside, ratio))
     for one in judged:
         print(f"{one.outcome}: {one.found}; expected {one.expected}")
     return 0 if all(one.outcome == "passed" for one in judged) else 1

@@ -1,16 +1,14 @@
-"""Whom a target asks, and what is shown to them: personas, a service of the cluster, the servers of Consul."""
+"""Whom a target asks over HTTP: personas, a service of the cluster, the servers of Consul or of Vault."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from locustfiles.declared import Refused
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
-from plumbline.bed.throughput import CONSUL
-from plumbline.collect.access import Access
-from plumbline.collect.consul import CREDENTIAL
+from plumbline.bed.throughput import CONSUL, VAULT
 from plumbline.remote import dns
 from plumbline.remote.types import Probe
 
@@ -29,9 +27,12 @@ class Origin:
 
 
 def origins(bed: Bed, target: Target) -> list[Origin]:
-    """Every persona that the target is about, or its service; Refused where the bed's DNS does not know the service."""
-    if target.to == CONSUL:
-        return list(_of_consul(bed))
+    """Every persona that the target is about, or its service, or servers; none where it asks otherwise than over HTTP.
+
+    Refused where the bed's DNS does not know the service.
+    """
+    if target.to in (CONSUL, VAULT):
+        return list(_servers(bed, target.to))
     if target.service:
         return [_of_service(bed, target.service)] if target.from_ else list(_from_outside(bed, target.service))
     return [
@@ -66,24 +67,16 @@ def _from_outside(bed: Bed, name: str) -> Iterator[Origin]:
         yield Origin(f"http://{node.oobi}:{port}", str(node.oobi), port, str(node.oobi))
 
 
-def _of_consul(bed: Bed) -> Iterator[Origin]:
-    """Its servers, whose certificates name their addresses."""
-    consul = bed.consul
-    if consul is None or consul.server.https is None:
-        raise Refused(f"{bed.path} has no Consul whose servers listen for HTTPS")
-    for node in consul.servers:
-        address, port = str(bed.nodes[node].oobi), consul.server.https.port
+def _servers(bed: Bed, to: str) -> Iterator[Origin]:
+    """Their certificates name their addresses."""
+    if to == CONSUL:
+        consul = bed.consul
+        assert consul is not None, "see plumbline.bed.asked"
+        assert consul.server.https is not None, "see plumbline.bed.asked"
+        nodes, port = consul.servers, consul.server.https.port
+    else:
+        assert bed.vault is not None, "see plumbline.bed.asked"
+        nodes, port = bed.vault.on, bed.vault.port
+    for node in nodes:
+        address = str(bed.nodes[node].oobi)
         yield Origin(f"https://{address}:{port}", address, port, address)
-
-
-def rights(bed: Bed, target: Target) -> Mapping[str, str]:
-    """What the gate shows to Consul, if that is asked. BedUnreachable where a lab's addresses may be somebody else's."""
-    if target.from_ is not None:
-        return {}
-    access = Access.of(bed)
-    access.require_inside(bed)
-    if target.to != CONSUL:
-        return {}
-    if CREDENTIAL not in access.credentials:
-        raise Refused(f"there is no token for Consul: {access.without(CREDENTIAL)}")
-    return access.credentials

@@ -7,23 +7,24 @@ A profile is a plain locustfile. `run = Run("tls_inspection")` at its top gives 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from locust import LoadTestShape, events
 from locust.runners import WorkerRunner
 
+from locustfiles.calls import Calls, CallUser
 from locustfiles.declared import Refused, targets
 from locustfiles.engine.host import Host
 from locustfiles.engine.model import Limits
 from locustfiles.engine.request import Request, Settings, get
 from locustfiles.engine.user import EngineUser
-from locustfiles.origins import Origin, origins, rights
+from locustfiles.origins import Origin, origins
 from locustfiles.record import Recorder, now
+from locustfiles.rights import Rights, rights
 from plumbline.bed import Bed, BedError, load
 from plumbline.bed.model import Target
-from plumbline.collect.consul import AUTHORITY, CERTIFICATE
+from plumbline.bed.throughput import SYSTEMS
 from plumbline.load import result as results
 from plumbline.outcome import BedUnreachable
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 EXIT_USAGE = 2
+AnyUser = TypeVar("AnyUser", bound=type[EngineUser] | type[CallUser])
 
 
 def chosen(bed: Bed, name: str, profile: str) -> tuple[str, Target]:
@@ -45,7 +47,7 @@ def chosen(bed: Bed, name: str, profile: str) -> tuple[str, Target]:
     raise Refused(f"{said}: the targets of {profile} in {bed.path} are {', '.join(own) or 'none'}")
 
 
-def settings(target: Target, ca: str, asked: list[Origin], shown: Mapping[str, str]) -> Settings:
+def settings(target: Target, ca: str, asked: list[Origin], shown: Rights) -> Settings:
     """How its users connect."""
     return Settings(
         protocol=target.protocol,
@@ -53,8 +55,8 @@ def settings(target: Target, ca: str, asked: list[Origin], shown: Mapping[str, s
         ca=ca,
         resolve=tuple(f"{one.name}:{one.port}:{one.address}" for one in asked),
         timeout=target.timeout.total_seconds(),
-        authority=shown.get(AUTHORITY, ""),
-        certificate=shown.get(CERTIFICATE, ""),
+        authority=shown.authority,
+        certificate=shown.certificate,
     )
 
 
@@ -66,20 +68,22 @@ def requests(target: Target, asked: list[Origin], headers: tuple[str, ...] = ())
 class Run:
     """One test of Locust against a declared target. It is made once a process, by the profile, before any user is.
 
-    `headers` are sent with each request, written as NAME: VALUE.
+    `headers` are sent with each request, written as NAME: VALUE. `to` are those of consul, vault, dns and slurm that it
+    knows how to ask; without any, it asks personas and services.
     """
 
-    def __init__(self, profile: str, headers: tuple[str, ...] = ()) -> None:
-        self.profile, self.headers = profile, headers
+    def __init__(self, profile: str, headers: tuple[str, ...] = (), to: tuple[str, ...] = ()) -> None:
+        self.profile, self.headers, self.to = profile, headers, to
         self.name = ""
         self.bed: Bed
         self.target: Target
         self.asked: list[Origin] = []
         self.requests: list[Request] = []
         self.settings = Settings()
-        self.credentials: Mapping[str, str] = {}
-        self._users: list[type[EngineUser]] = []
+        self.rights = Rights()
+        self._users: list[type[EngineUser] | type[CallUser]] = []
         self._host: Host
+        self._calls: Calls
         self._recorder: Recorder
         self._steady = self._ended = 0.0
         self._result: Path | None = None
@@ -92,12 +96,13 @@ class Run:
         try:
             self.bed = load(options.bed)
             self.name, self.target = chosen(self.bed, options.target, self.profile)
-            self.credentials = rights(self.bed, self.target)
+            self._require_known()
+            self.rights = rights(self.bed, self.target)
             self.asked = origins(self.bed, self.target)
         except (BedError, BedUnreachable, Refused) as error:
             print(f"load: {error}", file=sys.stderr)
             sys.exit(EXIT_USAGE)
-        self.settings = settings(self.target, options.ca, self.asked, self.credentials)
+        self.settings = settings(self.target, options.ca, self.asked, self.rights)
         for user in self._users:
             user.settings = self.settings
             user.pace = self.target.pace / self.target.users if self.target.pace else 0.0
@@ -107,6 +112,8 @@ class Run:
         limits = self.bed.load.limits
         self._host = Host.of(environment)
         self._host.limits = Limits(limits.requests, limits.time.total_seconds())
+        self._calls = Calls.of(environment)
+        self._calls.limits = self._host.limits
         self._recorder = Recorder(environment)
         environment.events.test_start.add_listener(self._test_begins)
         if not isinstance(environment.runner, WorkerRunner):
@@ -114,7 +121,15 @@ class Run:
             environment.events.test_stop.add_listener(self._write)
             environment.events.quit.add_listener(self._write)  # a master has its workers' last reports only then
 
-    def user(self, cls: type[EngineUser]) -> type[EngineUser]:
+    def _require_known(self) -> None:
+        """Refused where the target asks somebody whom this profile does not know."""
+        asked = self.target.to if self.target.to in SYSTEMS else ""
+        if asked not in (self.to or ("",)):
+            asks = " or ".join(self.to) or "personas and services"
+            place = self.bed.where(f"load.targets.{self.name}.profile")
+            raise Refused(f"{place}: the profile {self.profile} asks {asks}, and not {self.target.to}")
+
+    def user(self, cls: AnyUser) -> AnyUser:
         """Decorates a user class: it connects, and is paced, as the target says."""
         self._users.append(cls)
         return cls
@@ -129,7 +144,7 @@ class Run:
     def spent(self) -> bool:
         """Whether a limit of the bed file is reached, here or by all workers together."""
         done: int = self._host.environment.stats.total.num_requests
-        return self._host.spent or done >= self._host.limits.requests
+        return self._host.spent or self._calls.spent or done >= self._host.limits.requests
 
     def _test_begins(self, **_: Any) -> None:
         self._recorder.clear()

@@ -37,7 +37,7 @@ from plumbline.bed.machines import (
 )
 from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
 from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
-from plumbline.bed.throughput import Load, LoadLimits, Promise, Target
+from plumbline.bed.throughput import Load, LoadLimits, Promise, Ratio, Target
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -88,6 +88,7 @@ __all__ = [
     "Persona",
     "Prometheus",
     "Promise",
+    "Ratio",
     "Renewal",
     "SameSecret",
     "Secret",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from plumbline.bed.describe import shown
 from plumbline.bed.errors import Problem, nearest
+from plumbline.bed.throughput import SYSTEMS
 from plumbline.bed.tree import Tree
 
 # where a name stands → the section that declares it. `*` is any key or item, `[key]` the keys themselves.
@@ -56,7 +57,7 @@ REFERENCES = {
 _ALSO = {
     "flows.*.from": ("personas",),
     "flows.*.to": ("personas",),
-    "load.targets.*.to": ("personas", "consul"),
+    "load.targets.*.to": ("personas", *SYSTEMS),
 }  # words that stand for all of a kind
 
 

@@ -43,8 +43,13 @@ Quantile = Annotated[
 ]
 AROUND = timedelta(seconds=5)
 """By how much what is driven during a target lasts longer than it: both need a moment to begin."""
-CONSUL = "consul"
-"""As whom a target is to: the servers of Consul, with the gate's own rights."""
+CONSUL, VAULT, DNS, SLURM = "consul", "vault", "dns", "slurm"
+"""As whom a target is to: servers of the control plane, asked with the gate's own rights; names, over DNS."""
+SYSTEMS = (CONSUL, VAULT, DNS, SLURM)
+FROM_OUTSIDE = (CONSUL, VAULT, SLURM)
+"""Those that are asked from the runner's own place; DNS from there is Consul's, and the cluster's from a workload."""
+MOST_JOBS = 2000
+"""What one target may submit to Slurm, whose queue holds 10,000 of all users by default."""
 Within = dict[Quantile, Duration]
 
 
@@ -56,6 +61,13 @@ class LoadLimits(Strict):
     time: Duration = Field(description="of one run, warm-up included")
 
 
+class Ratio(Strict):
+    """A target that this one is measured beside: the same load, past what is under test."""
+
+    of: Name = Field(description="another target, which is not inspected")
+    rate: Share = Field(description="how many of its good answers a second must be borne here, at least: 30%")
+
+
 class Promise(Strict):
     """What a target must keep to in its steady phase. A time is that which so many percent of all answers keep to."""
 
@@ -65,6 +77,7 @@ class Promise(Strict):
     within: Within = Field(default={}, description="of the whole request: p99: 50ms")
     handshake: Within = Field(default={}, description="of TLS")
     first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
+    ratio: Ratio | None = Field(default=None, description="beside another target, by the same users without a pace")
     failed: Share | None = Field(
         default=None,
         description="of all requests, at most, as far as so many can tell; unsaid: 0.001% as counted, as RFC 9411 has it",
@@ -87,7 +100,10 @@ class Target(Strict):
         alias="from",
         description="the workload from whose place in the network it is sent; without it, the runner's, outside of the cluster",
     )
-    to: Name | None = Field(default=None, description="a persona, or all personas, over HTTPS; or consul, its servers")
+    to: Name | None = Field(
+        default=None,
+        description="a persona, or all personas, over HTTPS; or consul, vault or slurm, their servers; or dns",
+    )
     service: Name | None = Field(
         default=None,
         description="in place of to: a workload, over HTTP: by its Service, or from outside by its node_port on each node",
@@ -112,9 +128,13 @@ class Target(Strict):
     @model_validator(mode="after")
     def _can_be_kept(self) -> Self:
         if (self.to is None) == (self.service is None):
-            raise ValueError("either to (personas, or consul) or service (a workload)")
-        if self.service is None and (self.from_ is None) != (self.to == CONSUL):
-            raise ValueError("from: a workload, but where consul is asked: that is done from the runner's own place")
+            raise ValueError(f"either to (personas, or {', '.join(SYSTEMS)}) or service (a workload)")
+        outside = self.to in FROM_OUTSIDE
+        if self.service is None and (self.from_ is None) != outside and self.to != DNS:
+            raise ValueError(
+                f"from: a workload, but where {', '.join(FROM_OUTSIDE)} are asked: that is done from the runner's own place"
+            )
+        self._of_its_kind()
         if self.service and (self.protocol == "h2" or self.promise.handshake):
             raise ValueError("protocol http/1.1 and no time of handshakes, where a service is asked over HTTP")
         if self.pace and self.promise.rate and self.promise.rate > self.pace:
@@ -126,6 +146,17 @@ class Target(Strict):
         if self.steady < timedelta(seconds=3):
             raise ValueError("a steady phase of at least 3s: an interval needs a few seconds to be told from")
         return self
+
+    def _of_its_kind(self) -> None:
+        """What is no HTTP has no connections and no first byte, and jobs are counted before any is submitted."""
+        promise = self.promise
+        of_http = (promise.connections, promise.megabits, promise.handshake, promise.first_byte, promise.refused)
+        if self.to in (DNS, SLURM) and (self.connections == "new" or any(of_http)):
+            raise ValueError(f"connections: kept, and a promise of rate, within or failed, where {self.to} is asked")
+        if self.to == SLURM and (self.pace or MOST_JOBS) * self.time.total_seconds() > MOST_JOBS:
+            raise ValueError(f"a pace, and at most {MOST_JOBS} jobs by it in all, where slurm is asked")
+        if promise.ratio and self.pace:
+            raise ValueError("no pace, where a ratio is promised: what is planned is no measure of what is borne")
 
     @property
     def is_attack(self) -> bool:
@@ -169,7 +200,23 @@ class Load(Strict):
                         f"targets within load.limits: {name} asks for {wanted:g} {what}, {limit:g} are allowed"
                     )
             self._attacked(name, target)
+            self._compared(name, target)
         return self
+
+    def _compared(self, name: str, target: Target) -> None:
+        """A ratio is of the same users doing the same: else it would tell of the difference between them."""
+        if target.promise.ratio is None:
+            return
+        of = target.promise.ratio.of
+        other = self.targets.get(of)
+        if other is None or of == name:
+            others = ", ".join(key for key in self.targets if key != name)
+            raise ValueError(f"ratio.of: another target, where {name} has {of} (there are: {others or 'none'})")
+        for what in ("profile", "protocol", "connections", "objects", "users", "pace", "during"):
+            if getattr(other, what) != getattr(target, what):
+                raise ValueError(f"the same {what} for {name} and for {of}, which its ratio is of")
+        if other.promise.ratio:
+            raise ValueError(f"a ratio of a target that has none itself: {of}, which {name} names, has one")
 
     def _attacked(self, name: str, target: Target) -> None:
         """What is driven during a target is another one, lasts as long, and is not itself driven during a third."""

@@ -49,7 +49,7 @@ class VaultSecret(Strict):
 
 
 class VaultRole(Strict):
-    """The AppRole by which the gate logs in, with a policy that only reads."""
+    """The AppRole by which the gate logs in, with a policy that only reads, but below its own folder for load."""
 
     name: Name = "plumbline"
     policy: Name = "plumbline"
@@ -99,6 +99,11 @@ class Vault(Strict):
     secrets: dict[Name, VaultSecret] = Field(default={})
     issuing: VaultIssuing | None = None
     role: VaultRole = VaultRole()
+    load: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9-]+(/[a-z0-9-]+)+$",
+        description="ENGINE/FOLDER of a kv engine, version 2: all below it is the gate's own, for load (to: vault)",
+    )
 
     def data_path(self, secret: str) -> str:
         """The path of the API at which a declared secret is read."""
@@ -106,6 +111,11 @@ class Vault(Strict):
         engine, _, name = path.partition("/")
         declared = self.engines.get(engine)
         return f"{engine}/data/{name}" if declared is None or declared.version == 2 else path
+
+    def load_paths(self) -> tuple[str, str]:
+        """Where the API has values, and what it knows of them, below the folder for load."""
+        engine, _, folder = (self.load or "").partition("/")
+        return f"{engine}/data/{folder}/", f"{engine}/metadata/{folder}/"
 
     @property
     def allowed(self) -> dict[str, tuple[str, ...]]:
@@ -120,6 +130,10 @@ class Vault(Strict):
             rights["sys/storage/raft/autopilot/state"] = ("read",)
         if self.issuing:
             rights[f"{self.issuing.engine}/issue/{self.issuing.role}"] = ("update",)
+        if self.load:
+            data, metadata = self.load_paths()
+            rights[f"{data}*"] = ("create", "read", "update")
+            rights[f"{metadata}*"] = ("delete", "list")
         return rights
 
     @property
@@ -127,9 +141,10 @@ class Vault(Strict):
         """Paths of the API of which the gate's policy must let nothing be done."""
         others = [self.data_path(name) for name, secret in self.secrets.items() if not secret.readable]
         kv = [f"{name}/data/plumbline-no-such-secret" for name, engine in self.engines.items() if engine.type == "kv"]
+        beside = [f"{path[:-1]}-not" for path in self.load_paths()] if self.load else []
         pki = [f"{name}/config/ca" for name, engine in self.engines.items() if engine.type == "pki"]
         system = [
             "sys/seal", "sys/step-down", "sys/audit", "sys/auth", f"sys/policies/acl/{self.role.policy}",
             "auth/token/create", f"auth/approle/role/{self.role.name}/secret-id", "sys/storage/raft/snapshot",
         ]  # fmt: skip
-        return (*others, *kv, *pki, *system)
+        return (*others, *kv, *beside, *pki, *system)

@@ -24,6 +24,8 @@ sys.meta_path.insert(0, Finder())
 from plumbline.remote.program import main
 main(json.loads(REQUEST))
 """
+START = "import sys; n = int(sys.stdin.buffer.readline()); exec(compile(sys.stdin.buffer.read(n), 'plumbline', 'exec'))"
+"""What `python3 -IS -c` is given where the program is to read more than itself: see `ahead`."""
 
 
 @cache
@@ -38,6 +40,12 @@ def _loader() -> str:
 def text(request: dict[str, Any]) -> bytes:
     """The text that `python3 -` on a node answers a request with; see plumbline.remote.program for its keys."""
     return f"REQUEST = {json.dumps(json.dumps(request))}\n{_loader()}".encode()
+
+
+def ahead(request: dict[str, Any]) -> bytes:
+    """The text for a node that runs START: the program's length, and the program; what is sent later is its input."""
+    written = text(request)
+    return f"{len(written)}\n".encode() + written
 
 
 def read(output: bytes | bytearray, nonce: str) -> dict[str, Any]:

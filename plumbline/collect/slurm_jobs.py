@@ -16,6 +16,8 @@ from typing import Any
 from plumbline.bed.model import Slurm
 from plumbline.remote.slurm_jobs import stuck
 
+LOAD = "plumbline-load"
+"""The name of all jobs of a load, by which they are found again."""
 _STRANGER = "nobody"
 _TOO_LARGE_MB = 1 << 30
 _MB = "32"
@@ -93,8 +95,18 @@ def _sizes(slurm: Slurm) -> list[Object]:
     ]  # fmt: skip
 
 
-def _job(slurm: Slurm, name: str, script: str, *arguments: str, wanted: str = "end") -> Object:
+def submitting(slurm: Slurm, at_once: int) -> Object:
+    """A request to `plumbline.remote.slurm_submit`: the smallest jobs there are, so many handed in at once."""
     assert slurm.jobs is not None
-    account = [f"--account={slurm.jobs.account}"] if slurm.jobs.account else []
+    small = ["--ntasks=1", f"--mem-per-cpu={_MB}", "--output=/dev/null", *_charged(slurm)]
+    return {"user": slurm.jobs.user, "name": LOAD, "arguments": small, "at_once": at_once}
+
+
+def _charged(slurm: Slurm) -> list[str]:
+    assert slurm.jobs is not None
+    return ["--time=1", *([f"--account={slurm.jobs.account}"] if slurm.jobs.account else [])]
+
+
+def _job(slurm: Slurm, name: str, script: str, *arguments: str, wanted: str = "end") -> Object:
     room = [] if any(a.startswith("--mem") for a in arguments) else [f"--mem-per-cpu={_MB}"]
-    return {"name": name, "script": script, "arguments": ["--time=1", *account, *room, *arguments], "wanted": wanted}
+    return {"name": name, "script": script, "arguments": [*_charged(slurm), *room, *arguments], "wanted": wanted}

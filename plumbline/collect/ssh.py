@@ -88,7 +88,8 @@ class Ssh:
         facts["clock"] = {"sent": told.sent, "received": told.received}
         return Source("ok", None, seconds, facts)
 
-    def _command(self, login: Login) -> list[str]:
+    def command(self, login: Login, python: str = "python3 -IS -") -> list[str]:
+        """The command that starts a node's Python, as root there."""
         options = {
             "BatchMode": "yes",
             "ConnectTimeout": str(self.connect_timeout),
@@ -110,7 +111,6 @@ class Ssh:
             command += ["-l", login.user]
         if login.port != 22:
             command += ["-p", str(login.port)]
-        python = "python3 -IS -"
         return [*command, "--", login.host, f"sudo -n {python}" if self.access.sudo else python]
 
     def _run(self, login: Login, text: bytes, deadline: float) -> tuple[Outcome, str | None, _Told]:
@@ -118,7 +118,7 @@ class Ssh:
         with tempfile.TemporaryFile(dir=self.folder) as errors:
             try:
                 process = subprocess.Popen(
-                    self._command(login), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, pipesize=_PIPE
+                    self.command(login), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, pipesize=_PIPE
                 )
             except OSError as error:
                 why = f"ssh cannot be started: {error.strerror}; apt install openssh-client"

@@ -1,6 +1,6 @@
 """What Vault's servers say: each of itself, and to a client with the gate's role, with no token, with one that is over.
 
-The gate's role reads. What is written is a value in the store of its own token, which goes with the token at the end.
+Here the gate's role reads. What is written is a value in the store of its own token, which goes with the token at the end.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from plumbline.bed.throughput import Promise, Target
+from plumbline.bed.throughput import Promise, Ratio, Target
 from plumbline.load.histogram import Histogram
 from plumbline.load.result import GENERATOR, Result, Sample
 
@@ -101,6 +101,28 @@ def rates(result: Result, promise: Promise) -> Iterator[Judged]:
                 continue
             scale = measured / middle  # connections and bits come and go with the answers
             yield _at_least(result, what, wanted, (low * scale, measured, high * scale))
+
+
+def ratio(result: Result, beside: Result | str, promised: Ratio) -> Judged:
+    """How many of the answers a second of another target are borne; `beside` says why where that told no result.
+
+    Its interval has those of both rates in it. What the other could have borne beyond its generator would make it less.
+    """
+    expected = f"at least {promised.rate * 100:g} % of the answers a second of {promised.of}"
+    if isinstance(beside, str):
+        return Judged("ratio", "unknown", f"{promised.of}: {beside}", expected)
+    (_, own, high), (_, others, others_high) = by_second(result.whole_seconds()), by_second(beside.whole_seconds())
+    if not others:
+        return Judged("ratio", "unknown", f"{promised.of} had no answers", expected)
+    if not own:
+        return settled(result, Judged("ratio", "failed", "no answers", expected))
+    share, spread = own / others, math.hypot((high - own) / own, (others_high - others) / others)
+    low, most = max(0.0, share * (1 - spread)), share * (1 + spread)
+    found = f"{share * 100:.3g} % (between {low * 100:.3g} and {most * 100:.3g}): {own:.5g} of {others:.5g} a second"
+    judged = settled(result, Judged("ratio", _outcome(low >= promised.rate, most < promised.rate), found, expected))
+    if judged.outcome == "passed" and (why := saturated(beside.generator)):
+        return Judged("ratio", "unknown", f"generator saturated in {promised.of}: {why}; at most {found}", expected)
+    return judged
 
 
 def times(result: Result, promise: Promise) -> Iterator[Judged]:

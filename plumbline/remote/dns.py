@@ -13,7 +13,7 @@ import struct
 import time
 
 from plumbline.remote.sockets import Deadline, bound, connected
-from plumbline.remote.types import OK, RUBBISH, TIMEOUT, Answer, Probe, failure
+from plumbline.remote.types import OK, RUBBISH, TIMEOUT, Answer, Json, Probe, failure
 
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
 _CODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
@@ -24,17 +24,30 @@ def probe(probe: Probe) -> Answer:
     """Asks, over UDP again each second until the time is up."""
     args, started = {"port": 53, **probe.args}, time.monotonic()
     number = os.urandom(2)
-    question = _name(args["name"]) + struct.pack("!HH", _TYPES[args.get("type", "A")], 1)
-    query = number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + question
+    asked = query(number, args["name"], args.get("type", "A"))
     try:
-        data = _over_tcp(args, query, probe.timeout) if args.get("tcp") else _over_udp(args, query, probe.timeout)
+        data = _over_tcp(args, asked, probe.timeout) if args.get("tcp") else _over_udp(args, asked, probe.timeout)
         if data is None:
             return Answer(TIMEOUT, "no answer")
-        return _read(data, number, 1000 * (time.monotonic() - started))
+        milliseconds = round(1000 * (time.monotonic() - started), 2)
+        return Answer(OK, None, {**reply(data, number), "milliseconds": milliseconds})
     except OSError as error:
         return Answer(failure(error), str(error))
+    except ValueError as error:
+        return Answer(RUBBISH, str(error))
+
+
+def query(number: bytes, name: str, kind: str = "A") -> bytes:
+    """The message that asks for a name; `number` are the two bytes by which its answer is known."""
+    return number + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + _name(name) + struct.pack("!HH", _TYPES[kind], 1)
+
+
+def reply(data: bytes, number: bytes) -> Json:
+    """rcode, answers and authoritative of a message; ValueError where it is no answer to the query of that number."""
+    try:
+        return _read(data, number)
     except (IndexError, struct.error, UnicodeDecodeError):
-        return Answer(RUBBISH, "an answer that is no DNS message")
+        raise ValueError("an answer that is no DNS message") from None
 
 
 def _over_udp(args: dict[str, object], query: bytes, timeout: float) -> bytes | None:
@@ -68,10 +81,10 @@ def _name(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
-def _read(data: bytes, number: bytes, milliseconds: float) -> Answer:
+def _read(data: bytes, number: bytes) -> Json:
     found, flags, questions, answers, _, _ = struct.unpack_from("!2sHHHHH", data)
     if found != number or not flags & 0x8000:
-        return Answer(RUBBISH, "an answer to another question")
+        raise ValueError("an answer to another question")
     position = 12
     for _ in range(questions):
         position = _read_name(data, position)[1] + 4
@@ -83,16 +96,11 @@ def _read(data: bytes, number: bytes, milliseconds: float) -> Answer:
         values.append(_value(data, position, kind, length))
         position += length
     code = flags & 15
-    return Answer(
-        OK,
-        None,
-        {
-            "rcode": _CODES[code] if code < len(_CODES) else str(code),
-            "answers": sorted(values),
-            "authoritative": bool(flags & 0x0400),
-            "milliseconds": round(milliseconds, 2),
-        },
-    )
+    return {
+        "rcode": _CODES[code] if code < len(_CODES) else str(code),
+        "answers": sorted(values),
+        "authoritative": bool(flags & 0x0400),
+    }
 
 
 def _value(data: bytes, position: int, kind: int, length: int) -> str:

@@ -16,7 +16,7 @@ def main(request: Json) -> None:
     """Answers a request on standard output.
 
     It has nonce, deadline (s), host: {...} or null, pods: bool, consul: {...}, slurm: {...}, probes: [...]; or steady:
-    {...} alone, which answers with lines of its own for as long as it is asked.
+    {...} or submit: {...} alone, which answer with lines of their own for as long as they are asked.
     """
     deadline = time.monotonic() + float(request["deadline"])
     signal.alarm(int(request["deadline"]) + 5)  # the last resort, should this process outlive its caller
@@ -24,6 +24,11 @@ def main(request: Json) -> None:
         from plumbline.remote import steady
 
         steady.run(request["steady"])
+        return
+    if request.get("submit"):
+        from plumbline.remote import slurm_submit
+
+        slurm_submit.run(request["submit"])
         return
     document: Json = {"start": time.time(), "user": os.geteuid()}
     found = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
-from plumbline.bed.throughput import CONSUL
+from plumbline.bed.throughput import CONSUL, DNS, SLURM, VAULT
 from plumbline.check import Case
-from plumbline.needs import endpoints
+from plumbline.needs import endpoints, graph
 from plumbline.subjects import Thing, case
 
 
@@ -30,13 +30,32 @@ def borne(bed: Bed) -> list[Case]:
     return [one for one in targets(bed) if not one.value.spec.is_attack]
 
 
+def compared(bed: Bed) -> list[Case]:
+    """The targets that are measured beside another one."""
+    return [one for one in borne(bed) if one.value.spec.promise.ratio]
+
+
 def _path(bed: Bed, target: Target) -> list[str]:
-    """What its requests cross: flows to personas, or a service's own pods and the DNS that names them, or Consul."""
-    if target.to == CONSUL:
-        return ["consul:leader", *(f"consul-agent:{node}" for node in (bed.consul.servers if bed.consul else ()))]
+    """What its requests cross: flows to personas, a service's own pods and the DNS that names them, or servers."""
+    if target.to in (CONSUL, VAULT, SLURM):
+        return _servers(bed, target.to)
+    if target.to == DNS:
+        return [f"workload:{target.from_}", "service:dns"] if target.from_ else _servers(bed, CONSUL)
     if target.from_ is None:  # by way of any node
         return [f"workload:{target.service}", *(f"node:{node}" for node in bed.kubernetes_nodes)]
     if target.service:
         return [f"workload:{target.from_}", f"workload:{target.service}", "service:dns"]
     flows = endpoints(bed, target.from_, target.to or "")
-    return [f"workload:{target.from_}", *(f"flow:{source}>{to}" for source, to in flows)]
+    known = graph(bed)  # on the persona's own network nothing is declared to lie between
+    ways = (f"flow:{s}>{to}" if f"flow:{s}>{to}" in known else f"persona:{to}" for s, to in flows)
+    return [f"workload:{target.from_}", *ways]
+
+
+def _servers(bed: Bed, to: str) -> list[str]:
+    """What stands for all of the servers of one kind, and for each of them."""
+    if to == CONSUL and bed.consul:
+        return ["consul:leader", *(f"consul-agent:{node}" for node in bed.consul.servers)]
+    if to == VAULT and bed.vault:
+        data, metadata = (f"vault-right:{path}*" for path in bed.vault.load_paths())
+        return [data, metadata, *(f"vault-forward:{node}" for node in bed.vault.on)]
+    return ["slurm:cluster", "slurm-job:single"]

@@ -12,7 +12,9 @@ import pytest
 from fixtures.options import bed_file, bed_of, report_dir, shown_bed_file
 from fixtures.reports import sections_key
 from plumbline.bed import Bed
+from plumbline.bed.asked import inspected
 from plumbline.bed.model import Target
+from plumbline.bed.throughput import SYSTEMS
 from plumbline.check import found
 from plumbline.facts import Facts
 from plumbline.load import baseline, verdict
@@ -54,14 +56,19 @@ def _target_of(item: pytest.Item) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def trusted(facts: Facts, bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A file with the authority that a workload trusts, as it is published; Unknown where it is not."""
+def trusted(facts: Facts, bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
+    """A file with the authority that users of a target trust, as it is published; Unknown where it is not.
 
-    def write(workload: str) -> Path:
-        authority = bed.workloads[workload].trusts or ""
+    Whom their workload trusts signs what the firewall inspects; what goes past it shows the origins' own certificates.
+    """
+
+    def write(target: Target) -> Path:
+        origins = bed.ngfw.verifies if bed.ngfw and not inspected(bed, target) else None
+        authority = origins or bed.workloads[target.from_ or ""].trusts or ""
         text = facts.kubernetes.bundle(authority) if authority else None
         if not text:
-            raise Unknown(f"whom {workload} trusts is not published", cause=f"authority:{authority}/published")
+            said = f"whom users from {target.from_} trust is not published"
+            raise Unknown(said, cause=f"authority:{authority}/published")
         file = tmp_path_factory.mktemp("load") / f"{authority}.pem"
         file.write_text(text, encoding="ascii")
         return file
@@ -91,7 +98,7 @@ Compare = Callable[[Result, Result, float], Iterator[Judged]]
 class Runs:
     """Runs each target as `python -m locustfiles` does, once a session, and keeps what was good to compare with."""
 
-    def __init__(self, config: pytest.Config, trusted: Callable[[str], Path], place: Callable[[str], str]) -> None:
+    def __init__(self, config: pytest.Config, trusted: Callable[[Target], Path], place: Callable[[str], str]) -> None:
         self._config, self._trusted, self._place = config, trusted, place
         self._bed = bed_of(config)
         self._ended: dict[str, Result | str] = {}
@@ -119,7 +126,8 @@ class Runs:
         command = [sys.executable, "-m", "locustfiles", target.name, "--bed", str(bed_file(self._config).resolve())]
         command += ["--report-dir", str(folder)]
         command += ["--netns", self._place(spec.from_)] if spec.from_ else []
-        command += ["--ca", str(self._trusted(spec.from_))] if spec.from_ and spec.to else []
+        over_https = spec.from_ and spec.to and spec.to not in SYSTEMS
+        command += ["--ca", str(self._trusted(spec))] if over_https else []
         command += ["--during-netns", self._place(attack.from_)] if attack and attack.from_ else []
         limit = max(spec.time, attack.time if attack else spec.time).total_seconds() + GRACE
         driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
@@ -142,6 +150,16 @@ class Runs:
         yield from verdict.times(result, target.spec.promise)
         yield from self._beside_before(baseline.times, target, result)
 
+    def ratios(self, target: Thing[Target]) -> Iterator[Judged]:
+        """What becomes of the promised ratio to another target, which is run after this one; nothing where none is."""
+        ratio, load = target.spec.promise.ratio, self._bed.load
+        if ratio and load:
+            result, beside = self.result(target), Thing(ratio.of, load.targets[ratio.of])
+            try:
+                yield verdict.ratio(result, self.result(beside), ratio)
+            except Unknown as unknown:
+                yield verdict.ratio(result, str(unknown), ratio)
+
     def failures(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised share of failures."""
         yield from verdict.failures(self.result(target), target.spec.promise)
@@ -159,7 +177,7 @@ class Runs:
         if isinstance(result, str):
             return
         borne = [] if target.spec.is_attack else [*self.rates(target), *self.times(target)]
-        judged = [*borne, *self.failures(target)]
+        judged = [*borne, *self.ratios(target), *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
         section = html.load_run(target.name, result, judged, attack=target.spec.is_attack)
@@ -167,7 +185,7 @@ class Runs:
 
 
 @pytest.fixture(scope="session")
-def runs(request: pytest.FixtureRequest, trusted: Callable[[str], Path], place: Callable[[str], str]) -> Runs:
+def runs(request: pytest.FixtureRequest, trusted: Callable[[Target], Path], place: Callable[[str], str]) -> Runs:
     """The load runs of this session."""
     if request.config.pluginmanager.get_plugin("plumbline-gate") is None:
         pytest.fail("load targets run one at a time: leave out -n")

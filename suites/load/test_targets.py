@@ -42,6 +42,20 @@ def test_answers_come_in_time(target: Thing[Target], runs: Runs) -> None:
 
 
 @check(
+    "load.ratio",
+    severity="critical",
+    kind="active",
+    remedy="python -m locustfiles {name}: what does the firewall's processor do meanwhile? which policy inspects this flow?",
+    consequence="inspection costs more than the bed promises, and a test of it finds its limit too soon",
+    source="seed 000, chapter 12",
+)
+@for_each("target", cases.compared)
+def test_inspection_leaves_the_promised_share_of_the_rate(target: Thing[Target], runs: Runs) -> None:
+    """The rate is at least the promised share of another target's, whose requests are not inspected."""
+    settle([*runs.ratios(target)])
+
+
+@check(
     "load.failures",
     severity="critical",
     kind="active",

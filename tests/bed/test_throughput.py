@@ -58,8 +58,8 @@ def test_a_target_has_defaults_that_are_bounded(small_with: With) -> None:
             'load.targets.kept.from: expected a name from workloads, found "agnet"; did you mean agent?',
         ),
         ({"to": "orgin"}, "load.targets.kept.to: expected a name from personas"),
-        ({"more": "service: agent,"}, "expected either to (personas, or consul) or service (a workload)"),
-        ({"to": "consul"}, "expected from: a workload, but where consul is asked"),
+        ({"more": "service: agent,"}, "expected either to (personas, or consul, vault, dns, slurm) or service"),
+        ({"to": "consul"}, "expected from: a workload, but where consul, vault, slurm are asked"),
         ({"more": "during: kept,"}, "expected during: another target, where kept has kept (there are: none)"),
     ],
 )
@@ -97,6 +97,87 @@ def test_a_target_may_be_borne_during_an_attack(small_with: With) -> None:
     assert load_of is not None
     assert load_of.targets["page"].during == "flood"
     assert load_of.targets["flood"].promise.refused == 0.95
+
+
+CONTROL = """
+{over}
+load:
+  limits: {{users: 50, requests: 10000, time: 5m}}
+  targets:
+    control: {{profile: any, to: {to}, users: 3, {words}}}
+"""
+VAULT = "vault: {on: [one], cluster: v, certificate: v, seal: {type: static}, load: secret/own}"
+SHOWN = "service_certificates: {v: {on: [one], unit: v, certificate: /c, key: /k, owner: v}}"
+
+
+@pytest.mark.parametrize(
+    ("to", "over", "words", "said"),
+    [
+        ("consul", "", "promise: {rate: 9}", "load.targets.control.to: expected Consul, whose servers listen for HTTPS, found none"),
+        ("vault", "", "promise: {rate: 9}", "expected Vault, with a folder for load, found none; add vault.load: secret/"),
+        (
+            "vault", f"{SHOWN}\n{VAULT}", "steady: 2m, promise: {rate: 9}",
+            "expected a run that is over while its token lives, 120 s, found 0:02:05; shorten steady",
+        ),
+        ("slurm", "", "pace: 5, promise: {rate: 4}", "expected Slurm, with a user of jobs, found none; add slurm.jobs"),
+        ("slurm", "", "promise: {rate: 4}", "expected a pace, and at most 2000 jobs by it in all, where slurm is asked"),
+        ("slurm", "", "pace: 81, promise: {rate: 4}", "expected a pace, and at most 2000 jobs by it in all"),
+        ("dns", "", "promise: {rate: 9}", "expected Consul, whose servers answer DNS on their own addresses, found none that"),
+        ("dns", "kubernetes: null", "from: agent, promise: {rate: 9}", "expected the cluster's DNS, since it is asked from a"),
+        ("dns", "", "from: agent, connections: new, promise: {rate: 9}", "expected connections: kept, and a promise of rate"),
+        ("dns", "", "from: agent, promise: {first_byte: {p50: 9ms}}", "where dns is asked"),
+    ],
+)  # fmt: skip
+def test_what_the_control_plane_of_a_bed_has_to_have(
+    small_with: With, to: str, over: str, words: str, said: str
+) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with(CONTROL.format(to=to, over=over, words=words))
+
+    assert said in str(caught.value)
+    assert "bed.yaml:" in str(caught.value)
+
+
+BESIDE = """
+flows: [{{from: agent, to: personas, through: fw, expect: inspected}}, {{from: files, to: personas, through: fw, expect: {way}}}]
+load:
+  limits: {{users: 50, requests: 10000, time: 1m}}
+  targets:
+    inspected: {{profile: tls_inspection, from: agent, to: personas, users: 10, {more} promise: {{ratio: {{of: {of}, rate: 30%}}}}}}
+    past:      {{profile: tls_inspection, from: files, to: personas, users: {users}, promise: {{failed: 1%}}}}
+"""
+BESIDE_WORDS = {"way": "bypassed", "of": "past", "users": "10", "more": ""}
+
+
+def test_a_target_may_be_measured_beside_one_that_is_not_inspected(small_with: With) -> None:
+    declared = small_with(BESIDE.format(**BESIDE_WORDS)).load
+
+    assert declared
+    ratio = declared.targets["inspected"].promise.ratio
+    assert ratio
+    assert (ratio.of, ratio.rate) == ("past", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"of": "pats"}, "expected ratio.of: another target, where inspected has pats (there are: past)"),
+        ({"of": "inspected"}, "expected ratio.of: another target, where inspected has inspected"),
+        ({"users": "9"}, "expected the same users for inspected and for past, which its ratio is of"),
+        ({"more": "protocol: h2,"}, "expected the same protocol for inspected and for past"),
+        ({"more": "pace: 9,"}, "expected no pace, where a ratio is promised"),
+        (
+            {"way": "inspected"},
+            "load.targets.inspected.promise.ratio.of: expected an inspected target beside one that is not, "
+            "found one that is inspected beside one that is inspected; name a target by a flow with expect: bypassed",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_ratio(small_with: With, changed: dict[str, str], said: str) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with(BESIDE.format(**{**BESIDE_WORDS, **changed}))
+
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(

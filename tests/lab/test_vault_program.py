@@ -2,110 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from lab import programs, stepca, vault
-from lab.pki import Pki
-from lab.vault.settle import Admin, _settle
-from plumbline.bed import Bed, load
-from plumbline.bed.model import Vault
-from plumbline.collect import vault as collecting
-from plumbline.collect.access import Access
-from plumbline.facts.vault import VaultFacts
+from lab.vault.settle import _settle
 from plumbline.remote import audit
 from plumbline.remote.types import Probe
-
-BED = """
-version: 1
-bed: one-vault
-realised_by: lab
-nodes: {{one: {{role: server, oobi: 127.0.0.1}}}}
-networks: {{oobi: {{cidr: 127.0.0.0/8}}}}
-step_ca: {{node: one, domain: example.net, on: [one], root: {folder}/root.crt}}
-service_certificates:
-  vault: {{on: [one], unit: vault, certificate: {folder}/tls.crt, key: {folder}/tls.key, names: [vault.service.consul], port: {port}}}
-vault:
-  on: [one]
-  cluster: goldentooth
-  certificate: vault
-  port: {port}
-  cluster_port: {cluster_port}
-  configuration: {folder}/vault.hcl
-  environment: {folder}/vault.env
-  seal: {{type: static}}
-  storage: {{path: {folder}/data}}
-  audit: {folder}/audit.log
-  settings: {{log_level: info, telemetry.prometheus_retention_time: 24h}}
-  engines: {{secret: {{type: kv, version: 2}}, pki: {{type: pki}}}}
-  secrets: {{canary: {{path: secret/plumbline/canary, readable: true}}, private: {{path: secret/apps/private, readable: false}}}}
-  issuing: {{engine: pki, name: canary.example.net}}
-"""
-
-
-@dataclass(frozen=True)
-class Running:
-    """The server, and what the gate shows to it."""
-
-    bed: Bed
-    vault: Vault
-    admin: Admin
-    gate: Path
-    log: Path
-
-    def asked(self) -> VaultFacts:
-        source = collecting.ask(self.bed, Access(credentials={"vault": self.gate.read_text()}), True, 1.0)
-        assert source.outcome == "ok", source.error
-        return VaultFacts(source.facts, self.vault)
+from tests.lab import vault_program
+from tests.lab.vault_program import Running
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("vault")
-    (folder / "data").mkdir(mode=0o700)
-    port, cluster_port = _free(), _free()
-    file = folder / "bed.yaml"
-    file.write_text(BED.format(folder=folder, port=port, cluster_port=cluster_port))
-    bed, pki = load(file), Pki(folder / "pki")
-    assert bed.vault is not None
-    for files in (stepca.files(bed, pki, folder)["one"], vault.files(bed, pki, folder)["one"]):
-        for path, spec in files.items():
-            if path.startswith(str(folder)):
-                content = spec.content.encode() if isinstance(spec.content, str) else spec.content
-                Path(path).write_bytes(content)
-    name, _, key = (folder / "vault.env").read_text().strip().partition("=")
-    program, log = programs.ensure([vault.PROGRAM])[vault.PROGRAM], folder / "log"
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [program, "server", f"-config={folder}/vault.hcl"], stdout=said, stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"], name: key, "GOMAXPROCS": "1"},
-        )  # fmt: skip
-    try:
-        admin = Admin(bed, bed.vault, vault.own_folder(folder), pki, time.monotonic() + 30)
-        try:
-            gate = Path(_settle(admin)["vault"])
-        except BaseException:
-            print(log.read_text())
-            raise
-        yield Running(bed, bed.vault, admin, gate, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        return int(made.getsockname()[1])
+    with vault_program.running(tmp_path_factory.mktemp("vault"), "one") as running:
+        yield running
 
 
 def test_it_is_what_the_bed_file_says(server: Running) -> None:

@@ -30,7 +30,7 @@ HERE = """
 
 @pytest.fixture(scope="session")
 def trusted():
-    return lambda workload: Path("{ca}")
+    return lambda target: Path("{ca}")
 
 @pytest.fixture(scope="session")
 def place():

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from plumbline.bed import load
+from plumbline.load.result import Result
 from plumbline.load.verdict import Judged
 from plumbline.outcome import Unknown
 from suites.load import cases
-from suites.load.conftest import settle
+from suites.load.conftest import Runs, settle
+from tests.load.measured import result
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "inventories" / "lab.yaml"
@@ -62,6 +64,37 @@ def test_a_target_of_consul_stands_on_its_servers() -> None:
     case = next(one for one in cases.targets(load(LAB)) if one.subject == "load:consul-keys")
 
     assert {"consul:leader", "consul-agent:bettley", "service-certificate:dalt/consul"} <= set(case.needs)
+
+
+@pytest.mark.parametrize(
+    ("target", "under"),
+    [
+        ("vault-keys", {"vault-right:secret/data/plumbline/load/*", "vault-forward:dalt", "vault-seal:bettley"}),
+        ("cluster-names", {"service:dns", "workload:k6-agent"}),
+        ("slurm-submits", {"slurm:cluster", "slurm-job:single"}),
+        ("direct-kept", {"workload:bad-origin", "persona:persona-20", "workload:persona-20"}),
+    ],
+)
+def test_what_targets_of_the_control_plane_and_past_the_firewall_stand_on(target: str, under: set[str]) -> None:
+    case = next(one for one in cases.targets(load(LAB)) if one.subject == f"load:{target}")
+
+    assert under <= set(case.needs)
+    assert target != "direct-kept" or "ngfw:ngfw" not in case.needs
+
+
+def test_only_a_target_that_is_measured_beside_another_has_a_ratio() -> None:
+    assert [one.id for one in cases.compared(load(LAB))] == ["inspected-beside"]
+
+
+@pytest.mark.parametrize(("beside", "outcome"), [(result([900] * 4), "passed"), ("the run did not end", "unknown")])
+def test_a_ratio_is_to_the_run_of_the_other_target(beside: Result | str, outcome: str) -> None:
+    runs, target = Runs.__new__(Runs), cases.compared(load(LAB))[0].value
+    runs._bed, runs._ended = load(LAB), {"inspected-beside": result([500] * 4), "direct-kept": beside}
+
+    (judged,) = runs.ratios(target)
+
+    assert judged.outcome == outcome
+    assert judged.found.startswith("55.6 %" if outcome == "passed" else "direct-kept: the run did not end")
 
 
 def test_an_attack_is_turned_away_and_not_borne() -> None:

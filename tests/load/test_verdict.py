@@ -8,20 +8,12 @@ from datetime import timedelta
 import pytest
 
 from locustfiles.engine import failures as failures_of
-from plumbline.bed.model import Promise
+from plumbline.bed.model import Promise, Ratio
 from plumbline.load import verdict
-from plumbline.load.histogram import of_microseconds
-from plumbline.load.result import Result, Sample, Second
+from plumbline.load.result import Result
+from tests.load.measured import CALM, result
 
-CALM = Sample(at=0, seconds=0.5, cpu=0.3, queued=0.1, lag=0.0, longest_turn=0.001, users=10, waiting=3)
-
-
-def result(by_second: list[int], *, failures: dict[str, int] | None = None, sample: Sample = CALM) -> Result:
-    seconds = tuple(Second(at, number, 0) for at, number in enumerate(by_second))
-    times = of_microseconds([1000 + n % 1000 for n in range(sum(by_second))])
-    return Result(
-        "t", 0.0, len(by_second), 10, times, failures=failures or {}, by_second=seconds, generator=(sample,) * 8
-    )
+RATIO = Ratio(of="past", rate=0.5)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +62,33 @@ def test_what_is_kept_in_spite_of_a_saturated_generator_is_kept() -> None:
     seen = result([1000, 1010, 990], sample=replace(CALM, cpu=0.99))
 
     assert [judged.outcome for judged in verdict.rates(seen, Promise(rate=900))] == ["passed"]
+
+
+@pytest.mark.parametrize(
+    ("own", "beside", "outcome"),
+    [
+        ([300, 310, 290], [500, 510, 490], "passed"),
+        ([200, 210, 190], [500, 510, 490], "failed"),
+        ([250, 280, 230], [500, 560, 440], "unknown"),
+        ([0, 0, 0], [500, 510, 490], "failed"),
+        ([300, 310, 290], [0, 0, 0], "unknown"),
+        ([300, 310, 290], [500], "unknown"),
+    ],
+)
+def test_a_ratio_has_the_intervals_of_both_rates(own: list[int], beside: list[int], outcome: str) -> None:
+    judged = verdict.ratio(result(own), result(beside), RATIO)
+
+    assert judged.outcome == outcome, judged
+
+
+def test_a_ratio_to_a_rate_that_was_the_generators_limit_is_not_known_to_be_kept() -> None:
+    limited = result([500, 510, 490], sample=replace(CALM, cpu=0.97))
+
+    kept, broken = (verdict.ratio(result([rate] * 3), limited, RATIO) for rate in (300, 100))
+
+    assert (kept.outcome, broken.outcome) == ("unknown", "failed")
+    assert "generator saturated in past: " in kept.found
+    assert verdict.ratio(result([1]), "it was not run", RATIO).found == "past: it was not run"
 
 
 @pytest.mark.parametrize(("limit", "outcome"), [(1.8, "passed"), (1.2, "failed"), (1.5, "unknown")])

@@ -26,9 +26,6 @@ from plumbline.collect import program
 LIMIT = 3.0
 """Seconds that one request may take."""
 LONGEST = 3600.0
-_START = (
-    "import sys; n = int(sys.stdin.buffer.readline()); exec(compile(sys.stdin.buffer.read(n), 'plumbline', 'exec'))"
-)
 _AGAIN = 0.5
 
 
@@ -70,8 +67,8 @@ class Client(client.Client):
         steady = {
             "netns": pod.uid, "rate": talk.rate, "timeout": LIMIT, "args": {**page, "http": {"path": self.path}},
         }  # fmt: skip
-        text = program.text({"nonce": "", "deadline": LONGEST, "steady": steady})
-        command = talk.reach.command(pod.node, ["python3", "-IS", "-c", _START])
+        text = program.ahead({"nonce": "", "deadline": LONGEST, "steady": steady})
+        command = talk.reach.command(pod.node, ["python3", "-IS", "-c", program.START])
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
@@ -79,7 +76,7 @@ class Client(client.Client):
             assert process.stdout is not None
             ends = threading.Thread(target=_end_with, args=(talk.over, process), daemon=True)
             ends.start()
-            process.stdin.write(f"{len(text)}\n".encode() + text)
+            process.stdin.write(text)
             process.stdin.flush()
             said, ahead = "the connection to the node was lost", 0.0
             for written in process.stdout:

@@ -60,6 +60,9 @@ def vault_engine_missing(bed: Bed) -> Iterator[Inconsistency]:
     ]
     if vault.issuing:
         wanted.append((f"vault-issuer:{vault.issuing.engine}", "vault.issuing", vault.issuing.engine, "pki"))
+    if vault.load:
+        path = f"{vault.load_paths()[0]}*"
+        wanted.append((f"vault-right:{path}", "vault.load", vault.load.partition("/")[0], "kv"))
     for subject, path, engine, kind in wanted:
         there = vault.engines.get(engine)
         if there is None or there.type != kind:
