@@ -56,7 +56,7 @@ personas: {{origin: {{address: {address}}}}}
 load:
   limits: {{users: 9, requests: {requests}, time: 30s}}
   targets:
-    kept: {{profile: tls_inspection, from: agent, to: personas, users: 3, warm_up: 1s, steady: {steady}, promise: {{rate: 20}}}}
+    kept: {{profile: {profile}, from: agent, to: personas, users: 3, warm_up: 1s, steady: {steady}, promise: {{rate: 20}}}}
 """
 Locust = Callable[..., subprocess.Popen[str]]
 
@@ -151,6 +151,7 @@ def bed(tmp_path: Path) -> Callable[..., str]:
             "address": "127.77.0.1",
             "requests": "100000",
             "steady": "3s",
+            "profile": "tls_inspection",
             **changed,
         }
         (tmp_path / "small.yaml").write_text(SMALL.read_text())
@@ -169,8 +170,8 @@ def persona(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield running
 
 
-def profile(*more: str) -> list[str]:
-    return ["-f", str(ROOT / "locustfiles" / "tls_inspection.py"), "--result", "result.json", "--only-summary", *more]
+def profile(*more: str, name: str = "tls_inspection") -> list[str]:
+    return ["-f", str(ROOT / "locustfiles" / f"{name}.py"), "--result", "result.json", "--only-summary", *more]
 
 
 @pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one process", "master and two workers"])
@@ -183,6 +184,17 @@ def test_a_target_is_run_and_told(
     assert (told.target, told.users, told.stopped, told.failures) == ("kept", 3, "", {})
     assert told.seconds >= 3
     assert told.answered == sum(told.whole_seconds()) > 60
+
+
+def test_pages_are_opened_by_a_browser(
+    locust: Locust, bed: Callable[..., str], persona: Origin, tmp_path: Path
+) -> None:
+    said(locust(*profile("--bed", bed(profile="browser", steady="5s"), "--ca", persona.ca, name="browser")))
+
+    told = results.read(tmp_path / "result.json")
+    assert (told.users, told.stopped, told.failures) == (3, "", {})
+    assert told.answered > 3
+    assert {sample.generator for sample in told.generator} == {"", "browser"}
 
 
 def test_it_stops_by_itself_at_its_limit(
