@@ -15,7 +15,6 @@ import secrets
 from typing import Any
 
 from locust import events, task
-from locust.runners import WorkerRunner
 
 from locustfiles.engine.request import Request, Script, get
 from locustfiles.engine.user import EngineUser
@@ -59,11 +58,11 @@ class Service(EngineUser):
 
 
 @events.quit.add_listener
-def clean(environment: Any, **_: Any) -> None:
+def clean(**_: Any) -> None:
     """The engines have ended: no key is written any more, and those that were are removed."""
     if not run.asked:
         return
-    keys, said = not isinstance(environment.runner, WorkerRunner), ""
+    keys, said = not run.is_worker, ""
     for server in run.asked:
         try:
             clean_vault(server, keys=keys) if run.target.to == VAULT else clean_consul(server, keys=keys)

@@ -141,6 +141,11 @@ class Run:
         return now() - self._steady >= self.target.steady.total_seconds() + 1
 
     @property
+    def is_worker(self) -> bool:
+        """Whether a master has the end of the test in hand, and this process only its own."""
+        return isinstance(self._host.environment.runner, WorkerRunner)
+
+    @property
     def spent(self) -> bool:
         """Whether a limit of the bed file is reached, here or by all workers together."""
         done: int = self._host.environment.stats.total.num_requests
