@@ -56,7 +56,7 @@ REFERENCES = {
 _ALSO = {
     "flows.*.from": ("personas",),
     "flows.*.to": ("personas",),
-    "load.targets.*.to": ("personas", "consul"),
+    "load.targets.*.to": ("personas", "consul", "kubernetes"),
 }  # words that stand for all of a kind
 
 

@@ -43,8 +43,12 @@ Quantile = Annotated[
 ]
 AROUND = timedelta(seconds=5)
 """By how much what is driven during a target lasts longer than it: both need a moment to begin."""
+AROUND_OBJECTS, EACH_OBJECT = timedelta(seconds=60), timedelta(milliseconds=100)
+"""How long objects may take to be made and removed: at least, and for each of them."""
 CONSUL = "consul"
 """As whom a target is to: the servers of Consul, with the gate's own rights."""
+KUBERNETES = "kubernetes"
+"""As whom a target is to: the API servers, with rights to make objects that agents fulfil, and no others."""
 Within = dict[Quantile, Duration]
 
 
@@ -65,11 +69,28 @@ class Promise(Strict):
     within: Within = Field(default={}, description="of the whole request: p99: 50ms")
     handshake: Within = Field(default={}, description="of TLS")
     first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
+    created: Within = Field(default={}, description="of an object: until the API server has answered")
+    scheduled: Within = Field(default={}, description="of an object: until it is seen to have its agent")
     failed: Share = Field(default=0.00001, description="of all requests, at most; 0.001% by RFC 9411")
     refused: Share | None = Field(
         default=None,
         description="of all requests, at least: an attack that has to be turned away. What fails of it is then no failure",
     )
+
+
+class Factors(Strict):
+    """What is varied beside the pace, where objects are made that agents fulfil (seed 004, independent variables)."""
+
+    agents: Count = Field(description="NCA: nodes that exist for this run alone, and fulfil what is made")
+    population: int = Field(
+        default=0, ge=0, description="POP: fulfilled objects that are there before the first second"
+    )
+    servers: Count = Field(default=1, description="NKA: API servers that are asked, in turn")
+
+    @property
+    def objects(self) -> int:
+        """How many are made beforehand, agents and all."""
+        return self.agents + self.population
 
 
 class Target(Strict):
@@ -84,7 +105,10 @@ class Target(Strict):
         alias="from",
         description="the workload from whose place in the network it is sent; without it, the runner's, outside of the cluster",
     )
-    to: Name | None = Field(default=None, description="a persona, or all personas, over HTTPS; or consul, its servers")
+    to: Name | None = Field(
+        default=None,
+        description="a persona, or all personas, over HTTPS; or consul, its servers; or kubernetes, its API",
+    )
     service: Name | None = Field(
         default=None,
         description="in place of to: a workload, over HTTP: by its Service, or from outside by its node_port on each node",
@@ -92,6 +116,7 @@ class Target(Strict):
     during: Name | None = Field(
         default=None, description="another target, an attack, that is driven for as long as this one is"
     )
+    factors: Factors | None = Field(default=None, description="of objects that are made, where kubernetes is asked")
     objects: tuple[str, ...] = Field(default=("/",), min_length=1, description="paths that are asked for, in turn")
     protocol: Literal["http/1.1", "h2"] = "http/1.1"
     connections: Literal["kept", "new"] = Field(
@@ -110,7 +135,11 @@ class Target(Strict):
     def _can_be_kept(self) -> Self:
         if (self.to is None) == (self.service is None):
             raise ValueError("either to (personas, or consul) or service (a workload)")
-        if self.service is None and (self.from_ is None) != (self.to == CONSUL):
+        if (self.to == KUBERNETES) != bool(self.factors and self.pace):
+            raise ValueError("a pace and factors, where kubernetes is asked, and factors nowhere else")
+        if self.to != KUBERNETES and (self.promise.created or self.promise.scheduled):
+            raise ValueError("to: kubernetes, where a stage of objects is promised")
+        if self.service is None and (self.from_ is None) != (self.to in (CONSUL, KUBERNETES)):
             raise ValueError("from: a workload, but where consul is asked: that is done from the runner's own place")
         if self.service and (self.protocol == "h2" or self.promise.handshake):
             raise ValueError("protocol http/1.1 and no time of handshakes, where a service is asked over HTTP")
@@ -141,6 +170,13 @@ class Target(Strict):
         """How long a run takes."""
         return self.warm_up + self.steady
 
+    @property
+    def around(self) -> timedelta:
+        """How long it may take beside that to make what has to be there before, and to remove what was made."""
+        if self.factors is None:
+            return timedelta()
+        return AROUND_OBJECTS + EACH_OBJECT * (self.factors.objects + (self.pace or 0) * self.time.total_seconds())
+
 
 class Load(Strict):
     """Load targets, by name. They are run only where the bed allows load by name."""
@@ -160,6 +196,7 @@ class Load(Strict):
                 ("users", target.users, self.limits.users),
                 ("seconds of warm_up and steady", seconds, self.limits.time.total_seconds()),
                 ("requests by its pace", (target.pace or 0) * seconds, self.limits.requests),
+                ("objects beforehand", target.factors.objects if target.factors else 0, self.limits.requests),
             ):
                 if wanted > limit:
                     raise ValueError(
