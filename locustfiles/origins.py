@@ -1,14 +1,17 @@
-"""Whom a target asks, and what is shown to them: personas, a service of the cluster, the servers of Consul."""
+"""Whom a target asks, and what is shown to them: personas, a service of the cluster, Consul's servers, API servers."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from locustfiles.declared import Refused
+from locustfiles.kube import login
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
-from plumbline.bed.throughput import CONSUL
+from plumbline.bed.throughput import CONSUL, KUBERNETES
 from plumbline.collect.access import Access
 from plumbline.collect.consul import CREDENTIAL
 from plumbline.remote import dns
@@ -32,6 +35,8 @@ def origins(bed: Bed, target: Target) -> list[Origin]:
     """Every persona that the target is about, or its service; Refused where the bed's DNS does not know the service."""
     if target.to == CONSUL:
         return list(_of_consul(bed))
+    if target.factors:
+        return list(_of_kubernetes(bed, target.factors.servers))
     if target.service:
         return [_of_service(bed, target.service)] if target.from_ else list(_from_outside(bed, target.service))
     return [
@@ -76,12 +81,33 @@ def _of_consul(bed: Bed) -> Iterator[Origin]:
         yield Origin(f"https://{address}:{port}", address, port, address)
 
 
+def _of_kubernetes(bed: Bed, servers: int) -> Iterator[Origin]:
+    """The API as it is declared; where several servers are asked, each by its node, all on the same port."""
+    if bed.kubernetes is None:
+        raise Refused(f"{bed.path} has no Kubernetes")
+    api = urlsplit(bed.kubernetes.api)
+    nodes = [str(n.oobi) for n in bed.kubernetes_nodes.values() if n.kubernetes == "control-plane"]
+    if servers > max(1, len(nodes)):
+        raise Refused(f"{servers} API servers are to be asked, and {bed.path} has {len(nodes)} nodes with one")
+    for host in nodes[:servers] if servers > 1 else [str(api.hostname)]:
+        try:
+            address = socket.gethostbyname(host)
+        except OSError as error:
+            raise Refused(f"the API server {host} has no address: {error.strerror}") from None
+        port = api.port or _HTTPS
+        yield Origin(f"https://{host}:{port}", host, port, address)
+
+
 def rights(bed: Bed, target: Target) -> Mapping[str, str]:
-    """What the gate shows to Consul, if that is asked. BedUnreachable where a lab's addresses may be somebody else's."""
+    """What is shown to Consul or to the API server, if that is asked. BedUnreachable where a lab's addresses may be somebody else's."""
     if target.from_ is not None:
         return {}
     access = Access.of(bed)
     access.require_inside(bed)
+    if target.to == KUBERNETES:
+        if login.CREDENTIAL not in access.credentials:
+            raise Refused(f"there is no kubeconfig for load: {access.without(login.CREDENTIAL)}")
+        return login.shown(access.credentials[login.CREDENTIAL])
     if target.to != CONSUL:
         return {}
     if CREDENTIAL not in access.credentials:

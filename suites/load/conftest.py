@@ -121,7 +121,7 @@ class Runs:
         command += ["--netns", self._place(spec.from_)] if spec.from_ else []
         command += ["--ca", str(self._trusted(spec.from_))] if spec.from_ and spec.to else []
         command += ["--during-netns", self._place(attack.from_)] if attack and attack.from_ else []
-        limit = max(spec.time, attack.time if attack else spec.time).total_seconds() + GRACE
+        limit = (max(spec.time, attack.time if attack else spec.time) + spec.around).total_seconds() + GRACE
         driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
         for one in driven:
             (folder / "load" / one.name / "result.json").unlink(missing_ok=True)
