@@ -17,6 +17,7 @@ import sys
 import time
 from typing import Any
 
+import gevent
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 from locust import events, task
@@ -26,6 +27,7 @@ from locustfiles.engine.request import Request, Script
 from locustfiles.engine.user import EngineUser
 from locustfiles.kube import login
 from locustfiles.kube.api import Api, ApiError
+from locustfiles.kube.control_plane import ControlPlane
 from locustfiles.kube.fleet import Fleet
 from locustfiles.kube.journal import Journal
 from locustfiles.kube.objects import ATTACHMENTS, attachment
@@ -49,6 +51,7 @@ class Course:
         self.api = Api(run.asked[0].url, run.settings, self.said)
         self._fleet = Fleet(self.api, run.target.factors, run.target.around.total_seconds())
         self._watching: Any = None
+        self._control_plane = ControlPlane(run.bed)
 
     def prepare(self) -> None:
         """Makes agents and population. ApiError where that cannot be done. All is removed with the end of the process."""
@@ -68,6 +71,11 @@ class Course:
         version = self.api.call("GET", f"{ATTACHMENTS}?limit=1")["metadata"]["resourceVersion"]
         self.watch = Watch(run.asked[0].url, run.settings, self.said, version, self.journal.seen)
         self._watching = ThreadPool(1).spawn(self.watch.run, monkey.get_original("time", "sleep"))
+        gevent.spawn(self._control_plane.look)  # during the warm-up: it costs the nodes a moment, too
+
+    def measure(self, **_: Any) -> None:
+        """The steady phase is over, and its objects are still there."""
+        self._control_plane.look()
 
     def end(self, **_: Any) -> None:
         """The test is over: nothing more is watched."""
@@ -78,6 +86,7 @@ class Course:
     def tell(self, result: Result) -> None:
         """What became of the objects; nothing is known where events are missing."""
         self.journal.fill(result, time.monotonic(), time.time() - time.monotonic())
+        result.costs = self._control_plane.costs()
         if self._watching is not None and self.watch.lost:
             result.stopped = result.stopped or self.watch.lost
 
@@ -104,6 +113,7 @@ def prepare(environment: Any, **_: Any) -> None:
         sys.exit(_EXIT_UNFULFILLED)
     run.amend = course.tell
     environment.events.test_start.add_listener(course.begin)
+    environment.events.test_stopping.add_listener(course.measure)
     environment.events.test_stop.add_listener(course.end)
 
 

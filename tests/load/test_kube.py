@@ -126,7 +126,9 @@ def test_nothing_but_attachments_lands_on_agents_and_they_land_nowhere_else() ->
 
 @pytest.mark.parametrize("text", ["", "[1", "clusters: []", "clusters: [{cluster: {}}]\nusers: [{user: {token: abc}}]"])
 def test_a_kubeconfig_that_is_none_is_refused_without_a_word_of_it(text: str) -> None:
-    with pytest.raises(Refused, match=r"access\.credentials\.kubernetes-load is no kubeconfig with one cluster") as caught:
+    with pytest.raises(
+        Refused, match=r"access\.credentials\.kubernetes-load is no kubeconfig with one cluster"
+    ) as caught:
         login.shown(text)
 
     assert "abc" not in str(caught.value)
