@@ -26,7 +26,7 @@ Look = Mapping[str, Source]
 def between(first: Look, last: Look) -> tuple[Cost, ...]:
     """The costs of each purpose on each node that has it; where none has, or a node was silent, why that is not known."""
     both = [*first.items(), *last.items()]
-    silent = {node: source.error or source.outcome for node, source in both if not _told(source)}
+    silent = {node: source.error or f"{node}: {source.outcome}" for node, source in both if not _told(source)}
     found = [cost for node in last if node not in silent and node in first for cost in _of(node, first, last)]
     named = {cost.purpose for cost in found}
     missed = [] if _ALONE & {name for name, purpose in PURPOSES.items() if purpose in named} else _missed(named, silent)
@@ -34,7 +34,7 @@ def between(first: Look, last: Look) -> tuple[Cost, ...]:
 
 
 def _missed(named: set[str], silent: Mapping[str, str]) -> list[Cost]:
-    why = "; ".join(f"{node}: {said}" for node, said in silent.items()) or "no such process on the control-plane nodes"
+    why = "; ".join(silent.values()) or "no such process on the control-plane nodes"
     return [
         Cost(purpose, said=why) for name, purpose in PURPOSES.items() if name not in _ALONE and purpose not in named
     ]

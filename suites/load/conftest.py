@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from plumbline.bed import Bed
 from plumbline.bed.model import Target
 from plumbline.check import found
 from plumbline.facts import Facts
-from plumbline.load import baseline, verdict
+from plumbline.load import baseline, table, verdict
 from plumbline.load import result as results
 from plumbline.load.result import Result
 from plumbline.load.verdict import Judged
@@ -96,6 +96,7 @@ class Runs:
         self._bed = bed_of(config)
         self._ended: dict[str, Result | str] = {}
         self._before: dict[str, Result | None] = {}
+        self._rows: list[table.Row] = []
         self._kind = baseline.machine(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
 
     def result(self, target: Thing[Target]) -> Result:
@@ -157,12 +158,24 @@ class Runs:
         file = baseline.file(report_dir(self._config), self._bed.bed, target.name, self._kind)
         self._before[target.name] = results.find(file)
         if isinstance(result, str):
+            self._compare(target, result, [])
             return
         borne = [] if target.spec.is_attack else [*self.rates(target), *self.times(target)]
         judged = [*borne, *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
+        self._compare(target, result, judged)
         self._config.stash.setdefault(sections_key, []).append(html.load_run(target.name, result, judged))
+
+    def _compare(self, target: Thing[Target], result: Result | str, judged: Sequence[Judged]) -> None:
+        """Puts a run of varied factors into the table of all of them, which stands before the first of them."""
+        if target.spec.factors is None:
+            return
+        sections = self._config.stash.setdefault(sections_key, [])
+        before = html.load_table(self._rows)
+        self._rows.append(table.row(target.name, target.spec, result, judged))
+        at = sections.index(before) if before in sections else len(sections)
+        sections[at : at + 1] = [html.load_table(self._rows)]
 
 
 @pytest.fixture(scope="session")
