@@ -14,6 +14,7 @@ from plumbline.bed.model import Target
 from plumbline.bed.throughput import CONSUL, KUBERNETES
 from plumbline.collect.access import Access
 from plumbline.collect.consul import CREDENTIAL
+from plumbline.load.rights import CREDENTIAL as LOAD
 from plumbline.remote import dns
 from plumbline.remote.types import Probe
 
@@ -105,9 +106,9 @@ def rights(bed: Bed, target: Target) -> Mapping[str, str]:
     access = Access.of(bed)
     access.require_inside(bed)
     if target.to == KUBERNETES:
-        if login.CREDENTIAL not in access.credentials:
-            raise Refused(f"there is no kubeconfig for load: {access.without(login.CREDENTIAL)}")
-        return login.shown(access.credentials[login.CREDENTIAL])
+        if LOAD not in access.credentials:
+            raise Refused(f"there is no kubeconfig for load: {access.without(LOAD)}")
+        return login.shown(access.credentials[LOAD])
     if target.to != CONSUL:
         return {}
     if CREDENTIAL not in access.credentials:

@@ -12,9 +12,8 @@ from ruamel.yaml.error import YAMLError
 
 from locustfiles.declared import Refused
 from plumbline.collect.consul import AUTHORITY, CERTIFICATE
+from plumbline.load.rights import CREDENTIAL
 
-CREDENTIAL = "kubernetes-load"
-"""Of access.credentials: the text of a kubeconfig whose user may make agents and attachments, and nothing else."""
 TOKEN = "kubernetes-token"
 _WANTED = "one cluster and one user, all inline: kubectl config view --minify --flatten --raw"
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-NAMESPACE = "plumbline-load"
-MARK = "plumbline.load/agent"
-"""Label and taint of every agent, and of nothing else. The controller that fulfils attachments goes by it."""
+from plumbline.load.rights import AGENT_PREFIX, MARK, NAMESPACE
+
 AGENTS, ATTACHMENTS = "/api/v1/nodes", f"/api/v1/namespaces/{NAMESPACE}/pods"
-AGENT_PREFIX = "plumbline-agent-"
 OF_AGENTS = f"labelSelector={MARK}"
 _ROOM = {"cpu": "1k", "memory": "1Ti", "pods": "1M"}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
-from plumbline.bed.throughput import CONSUL
+from plumbline.bed.throughput import CONSUL, KUBERNETES
 from plumbline.check import Case
 from plumbline.needs import endpoints
+from plumbline.needs.parts import API
 from plumbline.subjects import Thing, case
 
 
@@ -31,7 +32,9 @@ def borne(bed: Bed) -> list[Case]:
 
 
 def _path(bed: Bed, target: Target) -> list[str]:
-    """What its requests cross: flows to personas, or a service's own pods and the DNS that names them, or Consul."""
+    """What its requests cross: flows to personas, or a service's own pods and the DNS that names them, or a server."""
+    if target.to == KUBERNETES:
+        return [API]
     if target.to == CONSUL:
         return ["consul:leader", *(f"consul-agent:{node}" for node in (bed.consul.servers if bed.consul else ()))]
     if target.from_ is None:  # by way of any node

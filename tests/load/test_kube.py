@@ -13,10 +13,11 @@ from locustfiles.kube import login
 from locustfiles.kube.api import Api, ApiError
 from locustfiles.kube.fleet import Fleet
 from locustfiles.kube.journal import NOT_FULFILLED, NOT_SCHEDULED, Attachment, Journal
-from locustfiles.kube.objects import AGENTS, MARK, agent, attachment
+from locustfiles.kube.objects import AGENTS, agent, attachment
 from locustfiles.kube.watching import Watch
 from plumbline.bed.throughput import Factors
 from plumbline.load.result import CREATED, SCHEDULED, Result
+from plumbline.load.rights import MARK
 
 
 def pod(name: str, node: str = "", phase: str = "Pending", version: str = "1") -> dict[str, Any]:

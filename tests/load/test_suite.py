@@ -64,6 +64,12 @@ def test_a_target_of_consul_stands_on_its_servers() -> None:
     assert {"consul:leader", "consul-agent:bettley", "service-certificate:dalt/consul"} <= set(case.needs)
 
 
+def test_a_target_of_kubernetes_stands_on_the_api() -> None:
+    case = next(one for one in cases.targets(load(LAB)) if one.subject == "load:attachments-10-100-500")
+
+    assert {"kubernetes:api", "node:ucs-1"} <= set(case.needs)
+
+
 def test_an_attack_is_turned_away_and_not_borne() -> None:
     targets, borne = ({one.id for one in some(load(LAB))} for some in (cases.targets, cases.borne))
 
