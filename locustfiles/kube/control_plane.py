@@ -20,7 +20,8 @@ class ControlPlane:
 
     def __init__(self, bed: Bed) -> None:
         self._bed, self._access = bed, Access.of(bed)
-        self._nodes = [name for name, n in bed.kubernetes_nodes.items() if n.kubernetes == "control-plane"]
+        control = {name: n for name, n in bed.kubernetes_nodes.items() if n.kubernetes == "control-plane"}
+        self._nodes = [name for name, n in control.items() if n.ssh]
         self._looks: list[Look] = []
 
     def look(self) -> None:

@@ -11,7 +11,7 @@ from plumbline.bed.throughput import Factors
 
 _POLL = 0.2
 _PAGE = 500
-_GONE = (404,)
+_GONE, _SLOW = (404,), (504,)
 
 
 class Fleet:
@@ -38,7 +38,7 @@ class Fleet:
         at_once = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
 
         def left() -> list[str]:
-            self._api.call("DELETE", ATTACHMENTS, at_once)
+            self._api.call("DELETE", ATTACHMENTS, at_once, fine=_SLOW)  # of very many, some at a time
             for name in self._names(f"{AGENTS}?{OF_AGENTS}"):
                 self._api.call("DELETE", f"{AGENTS}/{name}", fine=_GONE)
             return self._names(ATTACHMENTS) + self._names(f"{AGENTS}?{OF_AGENTS}")

@@ -19,6 +19,7 @@ PURPOSES = {
 """What a program is there for. In seed 004: kapi, ketcd, kctrl, kctrl, comp."""
 _ALONE = frozenset({"k3s"})
 """Programs that stand in for the others: neither they nor the others are missed where one is found."""
+NOWHERE = "no such process on a node of the control plane that is reached over SSH"
 Look = Mapping[str, Source]
 """By node, what plumbline.remote.processes told of it under `processes`, or why there is nothing."""
 
@@ -34,7 +35,7 @@ def between(first: Look, last: Look) -> tuple[Cost, ...]:
 
 
 def _missed(named: set[str], silent: Mapping[str, str]) -> list[Cost]:
-    why = "; ".join(silent.values()) or "no such process on the control-plane nodes"
+    why = "; ".join(silent.values()) or NOWHERE
     return [
         Cost(purpose, said=why) for name, purpose in PURPOSES.items() if name not in _ALONE and purpose not in named
     ]

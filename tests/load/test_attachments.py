@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.load import result as results
+from plumbline.load.costs import NOWHERE
 from plumbline.load.result import CREATED, SCHEDULED
 from tests.load import cluster
 from tests.load.cluster import Cluster
@@ -25,7 +26,7 @@ bed: made-{pid}
 realised_by: hardware
 allow: {{load: {allowed}}}
 access: {{credentials: {{kubernetes-load: "${{file:load.kubeconfig}}"}}}}
-nodes: {{one: {{role: control, oobi: 127.0.0.1, kubernetes: control-plane}}}}
+nodes: {{one: {{role: control, oobi: 127.0.0.1, ssh: false, kubernetes: control-plane}}}}
 networks: {{oobi: {{cidr: 127.0.0.0/8}}}}
 kubernetes: {{version: v1.34.4, api: "{url}", pods: 10.42.0.0/16, services: 10.43.0.0/16, dns: 10.43.0.10}}
 load:
@@ -79,6 +80,7 @@ def test_each_stage_is_measured_and_judged_and_nothing_is_left(start: Start, api
     assert created < scheduled < told.total.quantile(0.5)
     assert told.total.least > 30_000
     assert (told.failures, api.pods, api.nodes) == ({}, {}, {})
+    assert {cost.said for cost in told.costs} == {NOWHERE}
     assert {"plumbline-agent-2", "population-6"} <= set(api.made)
 
 

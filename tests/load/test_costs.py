@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from plumbline.facts.source import Source
-from plumbline.load.costs import between
+from plumbline.load.costs import NOWHERE, between
 from plumbline.load.result import Cost
 from plumbline.remote import processes
 
@@ -29,7 +29,7 @@ def test_costs_are_what_was_used_in_between_by_the_second() -> None:
 
     assert etcd == Cost("etcd", "one", cpu=0.25, memory=1000, received=10.0, sent=250.0)
     assert (agents.purpose, agents.cpu) == ("agents", 0.05)
-    assert {other.said for other in others} == {"no such process on the control-plane nodes"}
+    assert {other.said for other in others} == {NOWHERE}
     assert {other.cpu for other in others} == {None}
 
 

@@ -133,3 +133,23 @@ def test_a_kubeconfig_that_is_none_is_refused_without_a_word_of_it(text: str) ->
         login.shown(text)
 
     assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("servers", "asked"),
+    [(1, ["https://127.9.0.9:6443"]), (2, ["https://127.9.0.1:6443", "https://127.9.0.2:6443"])],
+)
+def test_one_api_server_is_the_declared_one_and_several_are_their_nodes(
+    small_with: With, servers: int, asked: list[str]
+) -> None:
+    bed = small_with(SERVERS)
+    target = Target.model_validate(TARGET | {"factors": {"agents": 1, "servers": servers}})
+
+    assert [origin.url for origin in origins(bed, target)] == asked
+
+
+def test_more_api_servers_than_there_are_is_refused(small_with: With) -> None:
+    target = Target.model_validate(TARGET | {"factors": {"agents": 1, "servers": 3}})
+
+    with pytest.raises(Refused, match="3 API servers are to be asked, and .* has 2 nodes with one"):
+        origins(small_with(SERVERS), target)
