@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,23 @@ from locustfiles.kube.fleet import Fleet
 from locustfiles.kube.journal import NOT_FULFILLED, NOT_SCHEDULED, Attachment, Journal
 from locustfiles.kube.objects import AGENTS, agent, attachment
 from locustfiles.kube.watching import Watch
-from plumbline.bed.throughput import Factors
+from locustfiles.origins import origins
+from plumbline.bed import Bed, load
+from plumbline.bed.throughput import Factors, Target
 from plumbline.load.result import CREATED, SCHEDULED, Result
 from plumbline.load.rights import MARK
+
+TARGET: dict[str, Any] = {"profile": "attachments", "to": "kubernetes", "users": 1, "pace": 1, "promise": {}}
+SERVERS = """
+version: 1
+bed: servers
+realised_by: hardware
+networks: {oobi: {cidr: 127.9.0.0/24}}
+nodes:
+  one: {role: control, oobi: 127.9.0.1, kubernetes: control-plane}
+  two: {role: control, oobi: 127.9.0.2, kubernetes: control-plane}
+kubernetes: {version: v1.34.4, api: "https://127.9.0.9:6443", pods: 10.42.0.0/16, services: 10.43.0.0/16, dns: 10.43.0.10}
+"""
 
 
 def pod(name: str, node: str = "", phase: str = "Pending", version: str = "1") -> dict[str, Any]:
@@ -135,21 +150,27 @@ def test_a_kubeconfig_that_is_none_is_refused_without_a_word_of_it(text: str) ->
     assert "abc" not in str(caught.value)
 
 
+@pytest.fixture
+def bed(tmp_path: Path) -> Bed:
+    """A bed whose API is reached at an address of its own, and has two servers behind it."""
+    (tmp_path / "bed.yaml").write_text(SERVERS)
+    return load(tmp_path / "bed.yaml")
+
+
 @pytest.mark.parametrize(
     ("servers", "asked"),
     [(1, ["https://127.9.0.9:6443"]), (2, ["https://127.9.0.1:6443", "https://127.9.0.2:6443"])],
 )
 def test_one_api_server_is_the_declared_one_and_several_are_their_nodes(
-    small_with: With, servers: int, asked: list[str]
+    bed: Bed, servers: int, asked: list[str]
 ) -> None:
-    bed = small_with(SERVERS)
     target = Target.model_validate(TARGET | {"factors": {"agents": 1, "servers": servers}})
 
     assert [origin.url for origin in origins(bed, target)] == asked
 
 
-def test_more_api_servers_than_there_are_is_refused(small_with: With) -> None:
+def test_more_api_servers_than_there_are_is_refused(bed: Bed) -> None:
     target = Target.model_validate(TARGET | {"factors": {"agents": 1, "servers": 3}})
 
     with pytest.raises(Refused, match="3 API servers are to be asked, and .* has 2 nodes with one"):
-        origins(small_with(SERVERS), target)
+        origins(bed, target)
