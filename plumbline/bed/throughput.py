@@ -87,11 +87,6 @@ class Factors(Strict):
     )
     servers: Count = Field(default=1, description="NKA: API servers that are asked, in turn")
 
-    @property
-    def objects(self) -> int:
-        """How many are made beforehand, agents and all."""
-        return self.agents + self.population
-
 
 class Target(Strict):
     """One load that the bed bears: who asks whom, how, how often, for how long, and what is promised."""
@@ -175,7 +170,14 @@ class Target(Strict):
         """How long it may take beside that to make what has to be there before, and to remove what was made."""
         if self.factors is None:
             return timedelta()
-        return AROUND_OBJECTS + EACH_OBJECT * (self.factors.objects + (self.pace or 0) * self.time.total_seconds())
+        return AROUND_OBJECTS + EACH_OBJECT * self.made
+
+    @property
+    def made(self) -> float:
+        """Objects that are made by its end, those that have to be there before among them; 0 where it makes none."""
+        if self.factors is None:
+            return 0.0
+        return self.factors.agents + self.factors.population + (self.pace or 0) * self.time.total_seconds()
 
 
 class Load(Strict):
@@ -196,7 +198,7 @@ class Load(Strict):
                 ("users", target.users, self.limits.users),
                 ("seconds of warm_up and steady", seconds, self.limits.time.total_seconds()),
                 ("requests by its pace", (target.pace or 0) * seconds, self.limits.requests),
-                ("objects beforehand", target.factors.objects if target.factors else 0, self.limits.requests),
+                ("objects in all", target.made, self.limits.requests),
             ):
                 if wanted > limit:
                     raise ValueError(

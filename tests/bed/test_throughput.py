@@ -121,7 +121,7 @@ def test_a_table_of_factors_is_a_target_for_each_of_its_rows(small_with: With) -
     [
         ("", "expected a pace and factors, where kubernetes is asked, and factors nowhere else"),
         ("factors: {agents: 0},", "factors.agents: expected"),
-        ("factors: {agents: 9, population: 2000},", "asks for 2009 objects beforehand, 1000 are allowed"),
+        ("factors: {agents: 9, population: 2000},", "asks for 2159 objects in all, 1000 are allowed"),
         ("factors: {agents: 9}, from: agent,", "expected from: a workload, but where consul is asked"),
     ],
 )

@@ -172,5 +172,5 @@ def test_one_api_server_is_the_declared_one_and_several_are_their_nodes(
 def test_more_api_servers_than_there_are_is_refused(bed: Bed) -> None:
     target = Target.model_validate(TARGET | {"factors": {"agents": 1, "servers": 3}})
 
-    with pytest.raises(Refused, match="3 API servers are to be asked, and .* has 2 nodes with one"):
+    with pytest.raises(Refused, match=r"3 API servers are to be asked, and .* has 2 nodes with one"):
         origins(bed, target)
