@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from locustfiles.kube.api import Api, ApiError
-from locustfiles.kube.objects import AGENTS, ATTACHMENTS, OF_AGENTS, agent, attachment
+from locustfiles.kube.objects import AGENTS, ATTACHMENTS, EVENTS, OF_AGENTS, agent, attachment
 from plumbline.bed.throughput import Factors
 
 _POLL = 0.2
@@ -44,6 +44,7 @@ class Fleet:
             return self._names(ATTACHMENTS) + self._names(f"{AGENTS}?{OF_AGENTS}")
 
         self._await("an object that is not removed", left)
+        self._api.call("DELETE", EVENTS, fine=_SLOW)
 
     def _names(self, path: str) -> list[str]:
         """Of the first objects of a list: enough to know whether it is empty, and to remove some."""

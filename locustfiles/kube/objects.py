@@ -10,6 +10,8 @@ from typing import Any
 from plumbline.load.rights import AGENT_PREFIX, MARK, NAMESPACE
 
 AGENTS, ATTACHMENTS = "/api/v1/nodes", f"/api/v1/namespaces/{NAMESPACE}/pods"
+EVENTS = f"/api/v1/namespaces/{NAMESPACE}/events"
+"""What others have said of attachments; by themselves they stay for an hour."""
 OF_AGENTS = f"labelSelector={MARK}"
 _ROOM = {"cpu": "1k", "memory": "1Ti", "pods": "1M"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from lab import kwok
 from lab.pki import Pki
+from lab.programs.table import GO_SETS
 from plumbline.bed import Bed, load
 from plumbline.load import rights
 
@@ -63,6 +65,17 @@ def test_policies_hold_both_to_agents(bed: Bed) -> None:
     assert f"'{rights.MARK}' in object.spec.nodeSelector" in attachments["validations"][0]["expression"]
     assert {spec["failurePolicy"] for spec in policies.values()} == {"Fail"}
     assert objects(bed, "ValidatingAdmissionPolicyBinding").keys() == {("", name) for name in policies}
+
+
+def test_what_it_shares_with_metrics_server_is_compiled_once() -> None:
+    own, other = (modules(name) for name in ("kwok", "metrics-server"))
+
+    assert own["k8s.io/client-go"]
+    assert {name: own[name] for name in own.keys() & other} == {name: other[name] for name in own.keys() & other}
+
+
+def modules(program: str) -> dict[str, str]:
+    return dict(re.findall(r"^\t(\S+) (v\S+)", (GO_SETS / program / "go.mod").read_text(), re.MULTILINE))
 
 
 def test_the_maker_is_told_by_a_kubeconfig_for_root_alone(bed: Bed, tmp_path: Path) -> None:
