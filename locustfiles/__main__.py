@@ -109,9 +109,9 @@ def _run(options: argparse.Namespace, target: Target) -> int:
     with (folder / "locust.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            code = process.wait(target.time.total_seconds() + GRACE)
+            code = process.wait((target.time + target.around).total_seconds() + GRACE)
         except KeyboardInterrupt:  # Locust has had it too: it ends with what was measured
-            code = process.wait(GRACE)
+            code = process.wait(target.around.total_seconds() + GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()

@@ -1,9 +1,11 @@
-"""Whom a target asks over HTTP: personas, a service of the cluster, the servers of Consul or of Vault."""
+"""Whom a target asks over HTTP: personas, a service of the cluster, the servers of Consul or Vault, API servers."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from locustfiles.declared import Refused
 from plumbline.bed import Bed
@@ -33,6 +35,8 @@ def origins(bed: Bed, target: Target) -> list[Origin]:
     """
     if target.to in (CONSUL, VAULT):
         return list(_servers(bed, target.to))
+    if target.factors:
+        return list(_of_kubernetes(bed, target.factors.servers))
     if target.service:
         return [_of_service(bed, target.service)] if target.from_ else list(_from_outside(bed, target.service))
     return [
@@ -80,3 +84,20 @@ def _servers(bed: Bed, to: str) -> Iterator[Origin]:
     for node in nodes:
         address = str(bed.nodes[node].oobi)
         yield Origin(f"https://{address}:{port}", address, port, address)
+
+
+def _of_kubernetes(bed: Bed, servers: int) -> Iterator[Origin]:
+    """The API as it is declared; where several servers are asked, each by its node, all on the same port."""
+    if bed.kubernetes is None:
+        raise Refused(f"{bed.path} has no Kubernetes")
+    api = urlsplit(bed.kubernetes.api)
+    nodes = [str(n.oobi) for n in bed.kubernetes_nodes.values() if n.kubernetes == "control-plane"]
+    if servers > max(1, len(nodes)):
+        raise Refused(f"{servers} API servers are to be asked, and {bed.path} has {len(nodes)} nodes with one")
+    for host in nodes[:servers] if servers > 1 else [str(api.hostname)]:
+        try:
+            address = socket.gethostbyname(host)
+        except OSError as error:
+            raise Refused(f"the API server {host} has no address: {error.strerror}") from None
+        port = api.port or _HTTPS
+        yield Origin(f"https://{host}:{port}", host, port, address)

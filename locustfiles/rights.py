@@ -1,24 +1,31 @@
-"""What the gate shows to the servers of the control plane, and one request to them outside of the load."""
+"""What is shown to the servers of the control plane, and one request to them outside of the load."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import http.client
 import json
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from locustfiles.declared import Refused
 from locustfiles.origins import Origin, origins
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
-from plumbline.bed.throughput import CONSUL, VAULT
+from plumbline.bed.throughput import CONSUL, KUBERNETES, VAULT
 from plumbline.collect import consul, vault_client
 from plumbline.collect.access import Access
 from plumbline.collect.vault import NAME
+from plumbline.load.rights import CREDENTIAL as LOAD
 
 _ANSWER_S = 5.0
 VAULT_TOKEN = "X-Vault-Token: "
+_KUBECONFIG = "one cluster and one user, all inline: kubectl config view --minify --flatten --raw"
 
 
 class NoAnswer(Exception):
@@ -52,7 +59,7 @@ class Rights:
 
 
 def rights(bed: Bed, target: Target) -> Rights:
-    """What the gate shows to whom a target asks; Refused where it has nothing to show.
+    """What is shown to whom a target asks, by the gate's rights or load's own; Refused where there is nothing to show.
 
     BedUnreachable where a lab's addresses may be somebody else's.
     """
@@ -62,6 +69,10 @@ def rights(bed: Bed, target: Target) -> Rights:
     access.require_inside(bed)
     if target.to == CONSUL:
         return _of_consul(access)
+    if target.to == KUBERNETES:
+        if LOAD not in access.credentials:
+            raise Refused(f"there is no kubeconfig for load: {access.without(LOAD)}")
+        return of_kubeconfig(access.credentials[LOAD])
     return _of_vault(access, origins(bed, target)) if target.to == VAULT else Rights()
 
 
@@ -102,3 +113,21 @@ def _token(nobody: Rights, servers: list[Origin], login: dict[str, str]) -> str:
             return str(told["auth"]["client_token"])
         said = f"{server.name}: status {status}"
     raise Refused(f"Vault does not let the gate in: {said}")
+
+
+def of_kubeconfig(text: str) -> Rights:
+    """Whom to trust, and the certificate with its key or the token to show. Refused where the text is something else."""
+    try:
+        document: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+        (cluster,), (user,) = document["clusters"], document["users"]
+        authority = _decoded(cluster["cluster"]["certificate-authority-data"])
+        if "token" in user["user"]:
+            return Rights(authority, headers=(f"Authorization: Bearer {user['user']['token']}",))
+        pair = (user["user"][f"client-{part}-data"] for part in ("certificate", "key"))
+        return Rights(authority, "\n".join(map(_decoded, pair)))
+    except (YAMLError, KeyError, TypeError, ValueError, binascii.Error):
+        raise Refused(f"access.credentials.{LOAD} is no kubeconfig with {_KUBECONFIG}") from None
+
+
+def _decoded(data: str) -> str:
+    return base64.b64decode(data).decode("ascii")

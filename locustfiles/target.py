@@ -7,6 +7,7 @@ A profile is a plain locustfile. `run = Run("tls_inspection")` at its top gives 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,7 @@ from plumbline.bed import Bed, BedError, load
 from plumbline.bed.model import Target
 from plumbline.bed.throughput import SYSTEMS
 from plumbline.load import result as results
+from plumbline.load.result import Result
 from plumbline.outcome import BedUnreachable
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class Run:
         self.requests: list[Request] = []
         self.settings = Settings()
         self.rights = Rights()
+        self.amend: Callable[[Result], None] | None = None
+        """What a profile knows of the result that its requests alone do not tell."""
         self._users: list[type[EngineUser] | type[CallUser]] = []
         self._host: Host
         self._calls: Calls
@@ -165,6 +169,8 @@ class Run:
         whole = self._steady and ended - self._steady >= self.target.steady.total_seconds()
         stopped = "" if whole else "it was ended before its steady phase was over"
         result = self._recorder.result(self.name, self._steady or ended, ended, stopped)
+        if self.amend is not None:
+            self.amend(result)
         if self._result is not None:
             results.write(result, self._result)
 

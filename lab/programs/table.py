@@ -137,6 +137,8 @@ PROGRAMS: tuple[Program, ...] = (
         1_500_000_000,
     ),
     Program("consul", "v1.20.1", GoSet("consul"), (Output("consul", ask=("version",)),), 300, 3_000_000_000),
+    # Of the same modules as metrics-server, so that what they share is compiled once.
+    Program("kwok", "v0.8.0", GoSet("kwok"), (Output("kwok", ask=("--version",)),), 20, 500_000_000),
     Program("k6", "v1.8.1", GoSet("k6"), (Output("k6", ask=("version",)),), 120, 2_000_000_000),
     Program(
         "goss",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from lab import netns, programs
+from lab import kwok, netns, programs
 from lab.pki import Pki
 from lab.places import run_dir
 from lab.progress import Progress
@@ -55,6 +55,7 @@ def manifests(bed: Bed, pki: Pki, secrets: Material) -> list[Manifest]:
         *objects.namespaces(bed),
         objects.attachment_definition(),
         *access(bed),
+        *kwok.manifests(bed),
         *objects.storage(bed),
         *objects.attachments(bed),
         *objects.secrets(bed, secrets.secrets),

@@ -34,7 +34,7 @@ _LIMIT = (5.0, 20.0)
 _CLONE_NEWNET = 0x40000000
 _CLUSTER_WIDE = {
     "APIService", "ClusterIssuer", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace", "Node",
-    "PersistentVolume", "PriorityClass", "StorageClass",
+    "PersistentVolume", "PriorityClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
 }  # fmt: skip
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -228,6 +228,7 @@ class Engine:
             slot.body.clear()
         slot.begun = time.monotonic()
         slot.planned, slot.running = planned if slot.crew is not None else slot.begun, True
+        slot.answer.planned = slot.planned
         self._waiting += 1
         self._reactor.begin(slot.curl)
 

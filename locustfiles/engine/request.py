@@ -54,7 +54,8 @@ def post(url: str, body: bytes, name: str = "", *, headers: tuple[str, ...] = ()
 class Answer:
     """What a user is told of its last request; it is overwritten by the next one.
 
-    `status` is 0 and `error` says why where there was no answer. `seconds` count from the sending, not from the plan.
+    `status` is 0 and `error` says why where there was no answer. `seconds` count from the sending, not from the plan:
+    `planned` is when the request was to start (time.monotonic).
     """
 
     status: int = 0
@@ -62,6 +63,7 @@ class Answer:
     seconds: float = 0.0
     size: int = 0
     body: bytes = b""
+    planned: float = 0.0
 
     @property
     def ok(self) -> bool:

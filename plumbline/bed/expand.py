@@ -1,4 +1,7 @@
-"""Ranges written once: the key `persona-{n:1-20}` stands for twenty; {n} or {100+n} in its value counts along."""
+"""Ranges written once: the key `persona-{n:1-20}` stands for twenty; {n} or {100+n} in its value counts along.
+
+The key `ops-{n:10,20,50}` stands for three: what is varied need not be evenly spaced.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 from plumbline.bed.errors import Problem
 from plumbline.bed.tree import Tree
 
-_RANGE = re.compile(r"\{([a-z]):(\d{1,6})-(\d{1,6})\}")
+_RANGE = re.compile(r"\{([a-z]):(?:(\d{1,6})-(\d{1,6})|(\d{1,6}(?:,\d{1,6})+))\}")
 _TERM = re.compile(r"\{(?:(\d{1,6})([+*-]))?([a-z])(?:([+*-])(\d{1,6}))?\}")
 MOST_COPIES = 4096  # VLANs there are 4094
 
@@ -58,11 +61,12 @@ def _copies(key: str, item: Tree, problems: list[Problem], path: str) -> Iterato
         else:
             yield key, item
         return
-    variable, first, last = match[1], int(match[2]), int(match[3])
+    variable = match[1]
+    first, last = (int(match[2]), int(match[3])) if match[2] else (0, 0)
     if not first <= last < first + MOST_COPIES:
         problems.append(Problem(item.key, path, f"a range that counts up, of at most {MOST_COPIES}", match[0]))
         return
-    for number in range(first, last + 1):
+    for number in map(int, match[4].split(",")) if match[4] else range(first, last + 1):
         yield from _copies(key.replace(match[0], str(number), 1), substitute(item, variable, number), problems, path)
 
 

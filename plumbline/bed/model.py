@@ -37,7 +37,7 @@ from plumbline.bed.machines import (
 )
 from plumbline.bed.pki import Renewal, ServiceCertificate, SshCertificates, SshRenewal, SshUser, StepCa
 from plumbline.bed.slurm import Accounting, ComputeNode, Jobs, JobSize, Partition, Slurm
-from plumbline.bed.throughput import Load, LoadLimits, Promise, Ratio, Target
+from plumbline.bed.throughput import Factors, Load, LoadLimits, Promise, Ratio, Target
 from plumbline.bed.traffic import (
     Authority,
     BadOrigin,
@@ -70,6 +70,7 @@ __all__ = [
     "Consul",
     "Dhcp",
     "Dns",
+    "Factors",
     "Flow",
     "HostProfile",
     "Hosts",

@@ -43,13 +43,16 @@ Quantile = Annotated[
 ]
 AROUND = timedelta(seconds=5)
 """By how much what is driven during a target lasts longer than it: both need a moment to begin."""
-CONSUL, VAULT, DNS, SLURM = "consul", "vault", "dns", "slurm"
-"""As whom a target is to: servers of the control plane, asked with the gate's own rights; names, over DNS."""
-SYSTEMS = (CONSUL, VAULT, DNS, SLURM)
-FROM_OUTSIDE = (CONSUL, VAULT, SLURM)
+CONSUL, VAULT, DNS, SLURM, KUBERNETES = "consul", "vault", "dns", "slurm", "kubernetes"
+"""As whom a target is to: servers of the control plane, asked with the gate's own rights; names, over DNS; or the API
+servers, with rights to make objects that agents fulfil, and no others."""
+SYSTEMS = (CONSUL, VAULT, DNS, SLURM, KUBERNETES)
+FROM_OUTSIDE = (CONSUL, VAULT, SLURM, KUBERNETES)
 """Those that are asked from the runner's own place; DNS from there is Consul's, and the cluster's from a workload."""
 MOST_JOBS = 2000
 """What one target may submit to Slurm, whose queue holds 10,000 of all users by default."""
+AROUND_OBJECTS, EACH_OBJECT = timedelta(seconds=60), timedelta(milliseconds=100)
+"""How long objects may take to be made and removed: at least, and for each of them."""
 Within = dict[Quantile, Duration]
 
 
@@ -78,6 +81,8 @@ class Promise(Strict):
     handshake: Within = Field(default={}, description="of TLS")
     first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
     ratio: Ratio | None = Field(default=None, description="beside another target, by the same users without a pace")
+    created: Within = Field(default={}, description="of an object: until the API server has answered")
+    scheduled: Within = Field(default={}, description="of an object: until it is seen to have its agent")
     failed: Share | None = Field(
         default=None,
         description="of all requests, at most, as far as so many can tell; unsaid: 0.001% as counted, as RFC 9411 has it",
@@ -86,6 +91,16 @@ class Promise(Strict):
         default=None,
         description="of all requests, at least: an attack that has to be turned away. What fails of it is then no failure",
     )
+
+
+class Factors(Strict):
+    """What is varied beside the pace, where objects are made that agents fulfil (seed 004, independent variables)."""
+
+    agents: Count = Field(description="NCA: nodes that exist for this run alone, and fulfil what is made")
+    population: int = Field(
+        default=0, ge=0, description="POP: fulfilled objects that are there before the first second"
+    )
+    servers: Count = Field(default=1, description="NKA: API servers that are asked, in turn")
 
 
 class Target(Strict):
@@ -102,7 +117,7 @@ class Target(Strict):
     )
     to: Name | None = Field(
         default=None,
-        description="a persona, or all personas, over HTTPS; or consul, vault or slurm, their servers; or dns",
+        description="a persona, or all personas, over HTTPS; or consul, vault, slurm or kubernetes, their servers; or dns",
     )
     service: Name | None = Field(
         default=None,
@@ -111,6 +126,7 @@ class Target(Strict):
     during: Name | None = Field(
         default=None, description="another target, an attack, that is driven for as long as this one is"
     )
+    factors: Factors | None = Field(default=None, description="of objects that are made, where kubernetes is asked")
     objects: tuple[str, ...] = Field(default=("/",), min_length=1, description="paths that are asked for, in turn")
     protocol: Literal["http/1.1", "h2"] = "http/1.1"
     connections: Literal["kept", "new"] = Field(
@@ -155,6 +171,10 @@ class Target(Strict):
             raise ValueError(f"connections: kept, and a promise of rate, within or failed, where {self.to} is asked")
         if self.to == SLURM and (self.pace or MOST_JOBS) * self.time.total_seconds() > MOST_JOBS:
             raise ValueError(f"a pace, and at most {MOST_JOBS} jobs by it in all, where slurm is asked")
+        if (self.to == KUBERNETES) != bool(self.factors and self.pace):
+            raise ValueError("a pace and factors, where kubernetes is asked, and factors nowhere else")
+        if self.to != KUBERNETES and (promise.created or promise.scheduled):
+            raise ValueError("to: kubernetes, where a stage of objects is promised")
         if promise.ratio and self.pace:
             raise ValueError("no pace, where a ratio is promised: what is planned is no measure of what is borne")
 
@@ -175,6 +195,20 @@ class Target(Strict):
         """How long a run takes."""
         return self.warm_up + self.steady
 
+    @property
+    def around(self) -> timedelta:
+        """How long it may take beside that to make what has to be there before, and to remove what was made."""
+        if self.factors is None:
+            return timedelta()
+        return AROUND_OBJECTS + EACH_OBJECT * self.made
+
+    @property
+    def made(self) -> float:
+        """Objects that are made by its end, those that have to be there before among them; 0 where it makes none."""
+        if self.factors is None:
+            return 0.0
+        return self.factors.agents + self.factors.population + (self.pace or 0) * self.time.total_seconds()
+
 
 class Load(Strict):
     """Load targets, by name. They are run only where the bed allows load by name."""
@@ -194,6 +228,7 @@ class Load(Strict):
                 ("users", target.users, self.limits.users),
                 ("seconds of warm_up and steady", seconds, self.limits.time.total_seconds()),
                 ("requests by its pace", (target.pace or 0) * seconds, self.limits.requests),
+                ("objects in all", target.made, self.limits.requests),
             ):
                 if wanted > limit:
                     raise ValueError(

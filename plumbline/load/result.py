@@ -15,6 +15,8 @@ from plumbline.load.histogram import Histogram
 FORMAT = 1
 GENERATOR = "generator: "
 """How a class of failure begins that tells of the generator's machine and not of the bed."""
+CREATED, SCHEDULED = "created", "scheduled"
+"""Phases of an object, from its planned start: until the API server has answered; until it is seen to have its agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,29 @@ class Second:
     p99: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the processes of one purpose used on a node from the warm-up to the end of the steady phase.
+
+    `cpu` is in processors, `memory` in bytes at the end, `received` and `sent` in bytes a second over TCP connections
+    that were still open at the end. None where it was not measured; `said` has why.
+    """
+
+    purpose: str
+    node: str = ""
+    cpu: float | None = None
+    memory: int | None = None
+    received: float | None = None
+    sent: float | None = None
+    said: str = ""
+
+
 @dataclass
 class Result:
     """The steady phase of a run; `seconds` is how long it was, `total` the times of answers from their planned start.
 
     `phases` are parts of it, by name: connect and tls have one time for each new connection, first byte for each answer.
+    Of an object that is made, `total` goes until it is fulfilled. `costs` are those of the bed, where they were measured.
     `stopped` says why it ended before its time, if it did.
     """
 
@@ -66,6 +86,7 @@ class Result:
     size: int = 0
     by_second: tuple[Second, ...] = ()
     generator: tuple[Sample, ...] = ()
+    costs: tuple[Cost, ...] = ()
     stopped: str = ""
 
     @property
@@ -118,6 +139,7 @@ class Result:
             "size": self.size,
             "by_second": [asdict(second) for second in self.by_second],
             "generator": [asdict(sample) for sample in self.generator],
+            "costs": [asdict(cost) for cost in self.costs],
             "stopped": self.stopped,
         }
 
@@ -132,6 +154,7 @@ class Result:
             phases={name: Histogram.from_dict(histogram) for name, histogram in data["phases"].items()},
             by_second=tuple(Second(**second) for second in data["by_second"]),
             generator=tuple(Sample(**sample) for sample in data["generator"]),
+            costs=tuple(Cost(**cost) for cost in data.get("costs", ())),
         )
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 from plumbline.bed.throughput import Promise, Ratio, Target
 from plumbline.load.histogram import Histogram
-from plumbline.load.result import GENERATOR, Result, Sample
+from plumbline.load.result import CREATED, GENERATOR, SCHEDULED, Result, Sample
 
 Outcome = Literal["passed", "failed", "unknown"]
 
@@ -131,6 +131,8 @@ def times(result: Result, promise: Promise) -> Iterator[Judged]:
         ("whole request", promise.within, result.total),
         ("TLS handshake", promise.handshake, result.phases.get("tls", Histogram())),
         ("first byte", promise.first_byte, result.phases.get("first byte", Histogram())),
+        (CREATED, promise.created, result.phases.get(CREATED, Histogram())),
+        (SCHEDULED, promise.scheduled, result.phases.get(SCHEDULED, Histogram())),
     ):
         yield from _times(result, what, within, histogram)
 

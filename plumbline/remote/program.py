@@ -15,8 +15,9 @@ from plumbline.remote.types import Json, Probe
 def main(request: Json) -> None:
     """Answers a request on standard output.
 
-    It has nonce, deadline (s), host: {...} or null, pods: bool, consul: {...}, slurm: {...}, probes: [...]; or steady:
-    {...} or submit: {...} alone, which answer with lines of their own for as long as they are asked.
+    It has nonce, deadline (s), host: {...} or null, pods: bool, consul: {...}, slurm: {...}, processes: [...],
+    probes: [...]; or steady: {...} or submit: {...} alone, which answer with lines of their own for as long as they are
+    asked.
     """
     deadline = time.monotonic() + float(request["deadline"])
     signal.alarm(int(request["deadline"]) + 5)  # the last resort, should this process outlive its caller
@@ -48,6 +49,10 @@ def main(request: Json) -> None:
         from plumbline.remote import slurm
 
         document["slurm"] = slurm.describe(request["slurm"], deadline)
+    if request.get("processes"):
+        from plumbline.remote import processes
+
+        document["processes"] = processes.describe(request["processes"])
     if request.get("probes"):
         from plumbline.remote import workers  # what only reads need not compile this
 

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from plumbline.load import chart
+from plumbline.load import chart, table
 from plumbline.load import result as load
 from plumbline.load.verdict import Judged
 from plumbline.report import axis
@@ -84,6 +84,19 @@ def load_run(target: str, result: load.Result, judged: Sequence[Judged], *, atta
         left=chart.LEFT,
         height=chart.HEIGHT,
         gap=chart.GAP,
+    )
+
+
+def load_table(rows: Sequence[table.Row]) -> str:
+    """Runs whose factors are varied, side by side: times of each stage, and what the control plane used meanwhile."""
+    return rendered(
+        "load_table.html.j2",
+        rows=rows,
+        factors=table.FACTORS,
+        stages=table.STAGES,
+        quantiles=table.QUANTILES,
+        purposes=list(dict.fromkeys(purpose for row in rows for purpose in row.costs)),
+        symbols=SYMBOLS,
     )
 
 

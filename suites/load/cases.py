@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
-from plumbline.bed.throughput import CONSUL, DNS, SLURM, VAULT
+from plumbline.bed.throughput import CONSUL, DNS, KUBERNETES, SLURM, VAULT
 from plumbline.check import Case
 from plumbline.needs import endpoints, graph
+from plumbline.needs.parts import API
 from plumbline.subjects import Thing, case
 
 
@@ -37,6 +38,8 @@ def compared(bed: Bed) -> list[Case]:
 
 def _path(bed: Bed, target: Target) -> list[str]:
     """What its requests cross: flows to personas, a service's own pods and the DNS that names them, or servers."""
+    if target.to == KUBERNETES:
+        return [API]
     if target.to in (CONSUL, VAULT, SLURM):
         return _servers(bed, target.to)
     if target.to == DNS:

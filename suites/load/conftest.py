@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from plumbline.bed.model import Target
 from plumbline.bed.throughput import SYSTEMS
 from plumbline.check import found
 from plumbline.facts import Facts
-from plumbline.load import baseline, verdict
+from plumbline.load import baseline, table, verdict
 from plumbline.load import result as results
 from plumbline.load.result import Result
 from plumbline.load.verdict import Judged
@@ -103,6 +103,7 @@ class Runs:
         self._bed = bed_of(config)
         self._ended: dict[str, Result | str] = {}
         self._before: dict[str, Result | None] = {}
+        self._rows: list[table.Row] = []
         self._kind = baseline.machine(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
 
     def result(self, target: Thing[Target]) -> Result:
@@ -129,7 +130,7 @@ class Runs:
         over_https = spec.from_ and spec.to and spec.to not in SYSTEMS
         command += ["--ca", str(self._trusted(spec))] if over_https else []
         command += ["--during-netns", self._place(attack.from_)] if attack and attack.from_ else []
-        limit = max(spec.time, attack.time if attack else spec.time).total_seconds() + GRACE
+        limit = (max(spec.time, attack.time if attack else spec.time) + spec.around).total_seconds() + GRACE
         driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
         for one in driven:
             (folder / "load" / one.name / "result.json").unlink(missing_ok=True)
@@ -175,13 +176,25 @@ class Runs:
         file = baseline.file(report_dir(self._config), self._bed.bed, target.name, self._kind)
         self._before[target.name] = results.find(file)
         if isinstance(result, str):
+            self._compare(target, result, [])
             return
         borne = [] if target.spec.is_attack else [*self.rates(target), *self.times(target)]
         judged = [*borne, *self.ratios(target), *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
+        self._compare(target, result, judged)
         section = html.load_run(target.name, result, judged, attack=target.spec.is_attack)
         self._config.stash.setdefault(sections_key, []).append(section)
+
+    def _compare(self, target: Thing[Target], result: Result | str, judged: Sequence[Judged]) -> None:
+        """Puts a run of varied factors into the table of all of them, which stands before the first of them."""
+        if target.spec.factors is None:
+            return
+        sections = self._config.stash.setdefault(sections_key, [])
+        before = html.load_table(self._rows)
+        self._rows.append(table.row(target.name, target.spec, result, judged))
+        at = sections.index(before) if before in sections else len(sections)
+        sections[at : at + 1] = [html.load_table(self._rows)]
 
 
 @pytest.fixture(scope="session")

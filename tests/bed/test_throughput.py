@@ -24,6 +24,12 @@ load:
     flood: {{profile: webui_dos, from: agent, service: {service}, users: {attackers}, protocol: {protocol}, steady: {steady}, promise: {{refused: 95%}}}}
 """
 ATTACK_WORDS = {"during": "flood", "attackers": "20", "steady": "15s", "service": "files", "protocol": "http/1.1"}
+MADE = """
+load:
+  limits: {{users: 50, requests: 1000, time: 1m}}
+  targets:
+    attachments-{{o:10,20}}: {{profile: attachments, to: kubernetes, users: 5, pace: "{{o}}", {factors} steady: 10s, promise: {{within: {{p99: 5s}}, scheduled: {{p99: 1s}}}}}}
+"""
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 WORDS = {"source": "agent", "to": "personas", "users": "20", "more": "", "promise": "rate: 10"}
 With = Callable[[str], Bed]
@@ -178,6 +184,41 @@ def test_what_is_wrong_with_a_ratio(small_with: With, changed: dict[str, str], s
         small_with(BESIDE.format(**{**BESIDE_WORDS, **changed}))
 
     assert said in str(caught.value)
+
+
+def test_a_table_of_factors_is_a_target_for_each_of_its_rows(small_with: With) -> None:
+    load_of = small_with(MADE.format(factors="factors: {agents: 9, population: 40},")).load
+
+    assert load_of is not None
+    assert [(name, target.pace) for name, target in load_of.targets.items()] == [
+        ("attachments-10", 10),
+        ("attachments-20", 20),
+    ]
+    assert load_of.targets["attachments-10"].around == timedelta(seconds=60 + (9 + 40 + 150) / 10)
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ("", "expected a pace and factors, where kubernetes is asked, and factors nowhere else"),
+        ("factors: {agents: 0},", "factors.agents: expected"),
+        ("factors: {agents: 9, population: 2000},", "asks for 2159 objects in all, 1000 are allowed"),
+        (
+            "factors: {agents: 9}, from: agent,",
+            "expected from: a workload, but where consul, vault, slurm, kubernetes are asked",
+        ),
+    ],
+)
+def test_what_is_wrong_with_factors(small_with: With, factors: str, said: str) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with(MADE.format(factors=factors))
+
+    assert said in str(caught.value)
+
+
+def test_a_stage_is_promised_only_of_objects(small_with: With) -> None:
+    with pytest.raises(BedError, match="expected to: kubernetes, where a stage of objects is promised"):
+        small_with(TARGET.format(**{**WORDS, "promise": "created: {p99: 1s}"}))
 
 
 @pytest.mark.parametrize(

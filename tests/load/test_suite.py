@@ -97,6 +97,12 @@ def test_a_ratio_is_to_the_run_of_the_other_target(beside: Result | str, outcome
     assert judged.found.startswith("55.6 %" if outcome == "passed" else "direct-kept: the run did not end")
 
 
+def test_a_target_of_kubernetes_stands_on_the_api() -> None:
+    case = next(one for one in cases.targets(load(LAB)) if one.subject == "load:attachments-10-100-500")
+
+    assert {"kubernetes:api", "node:ucs-1"} <= set(case.needs)
+
+
 def test_an_attack_is_turned_away_and_not_borne() -> None:
     targets, borne = ({one.id for one in some(load(LAB))} for some in (cases.targets, cases.borne))
 
