@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from chaos.actions.inventory import copy_of
@@ -18,7 +19,10 @@ from chaos.proof.plan import BEDLESS, LOAD, Plan
 from chaos.session import Expired, NoEffect, NotSettled, session
 from chaos.undo import StillIn
 from chaos.watchdog import NoWatchdog
-from plumbline.bed import BedError
+from plumbline.bed import Bed, BedError
+
+_START = timedelta(seconds=20)
+"""What Locust takes for its start and its end, at most."""
 
 
 def on_a_copy(fault: Fault) -> bool:
@@ -26,11 +30,24 @@ def on_a_copy(fault: Fault) -> bool:
     return all(call.action.partition(".")[0] == BEDLESS for call in fault.inject)
 
 
+def _driven(faults: Sequence[Fault]) -> list[str]:
+    """The targets that faults of the load are about, by their names."""
+    subjects = [subject for fault in faults if fault.layer == LOAD for subject in fault.subject]
+    return list(dict.fromkeys(subject.removeprefix(f"{LOAD}:") for subject in subjects))
+
+
 def load_of(faults: Sequence[Fault]) -> list[str]:
     """The words that have a gate drive the targets which faults of the load are about; none for other faults."""
-    kind = f"{LOAD}:"
-    subjects = dict.fromkeys(subject for fault in faults if fault.layer == LOAD for subject in fault.subject)
-    return ["--load", *(f"--load-target={subject.removeprefix(kind)}" for subject in subjects)] if subjects else []
+    names = _driven(faults)
+    return ["--load", *(f"--load-target={name}" for name in names)] if names else []
+
+
+def driving(bed: Bed, faults: Sequence[Fault]) -> float:
+    """Seconds that the gate takes longer for it: with starts and ends, and what a target is measured beside."""
+    targets = bed.load.targets if bed.load else {}
+    driven = set(_driven(faults)) & set(targets)
+    beside = {ratio.of for name in driven if (ratio := targets[name].promise.ratio)}
+    return sum((targets[name].time + targets[name].around + _START).total_seconds() for name in driven | beside)
 
 
 def on_copy(plan: Plan, fault: Fault) -> Row:
@@ -67,7 +84,7 @@ def on_the_bed(plan: Plan, faults: Sequence[Fault]) -> list[Row]:
                     folder,
                     injected.environment,
                     workers=plan.workers,
-                    limit=plan.limit,
+                    limit=plan.limit + driving(plan.bed, faults),
                     options=load_of(faults),
                 ),
             )

@@ -111,7 +111,7 @@ def _groups(plan: Plan, state: _State, told: Told, left: Sequence[Fault]) -> Ite
         yield from _on_copies(plan, bedless)
     of_the_bed = [fault for fault in in_order if fault.layer != BEDLESS]
     if of_the_bed:
-        _look_healthy(plan, state, told, "", whole=True, options=rows.load_of(of_the_bed))
+        _look_healthy(plan, state, told, "", whole=True, driven=of_the_bed)
         yield from _on_the_bed(plan, state, told, of_the_bed)
 
 
@@ -167,11 +167,11 @@ def _on_copies(plan: Plan, faults: Sequence[Fault]) -> Iterator[Row]:
 
 
 def _look_healthy(
-    plan: Plan, state: _State, told: Told, after: str, *, whole: bool, options: Sequence[str] = ()
+    plan: Plan, state: _State, told: Told, after: str, *, whole: bool, driven: Sequence[Fault] = ()
 ) -> None:
     """Looks until the bed is go; what was red in between is a false alarm all the same."""
     for attempt in range(_ATTEMPTS):
-        run = _look_once(plan, state, told, after, whole=whole, options=options)
+        run = _look_once(plan, state, told, after, whole=whole, driven=driven)
         if run.verdict == "go":
             return
         if attempt + 1 < _ATTEMPTS:
@@ -181,13 +181,21 @@ def _look_healthy(
 
 
 def _look_once(
-    plan: Plan, state: _State, told: Told, after: str, *, whole: bool, options: Sequence[str] = ()
+    plan: Plan, state: _State, told: Told, after: str, *, whole: bool, driven: Sequence[Fault] = ()
 ) -> Healthy:
     told.look(f"no fault in{f', after {after}' if after else ''}")
     suites = [plan.suites if whole else plan.suites / BEDLESS]
     try:
         folder = plan.folder / "healthy"
-        looked = look(Path(plan.bed.path), suites, folder, {}, workers=plan.workers, limit=plan.limit, options=options)
+        looked = look(
+            Path(plan.bed.path),
+            suites,
+            folder,
+            {},
+            workers=plan.workers,
+            limit=plan.limit + rows.driving(plan.bed, driven),
+            options=rows.load_of(driven),
+        )
     except NoGate as error:
         raise Unhealthy(str(error)) from None
     if looked.report["verdict"] != "go":  # kept, so that a false alarm can be traced

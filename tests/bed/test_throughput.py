@@ -64,8 +64,11 @@ def test_a_target_has_defaults_that_are_bounded(small_with: With) -> None:
             'load.targets.kept.from: expected a name from workloads, found "agnet"; did you mean agent?',
         ),
         ({"to": "orgin"}, "load.targets.kept.to: expected a name from personas"),
-        ({"more": "service: agent,"}, "expected either to (personas, or consul, vault, dns, slurm) or service"),
-        ({"to": "consul"}, "expected from: a workload, but where consul, vault, slurm are asked"),
+        (
+            {"more": "service: agent,"},
+            "expected either to (personas, or consul, vault, dns, slurm, kubernetes) or service",
+        ),
+        ({"to": "consul"}, "expected from: a workload, but where consul, vault, slurm, kubernetes are asked"),
         ({"more": "during: kept,"}, "expected during: another target, where kept has kept (there are: none)"),
     ],
 )

@@ -60,7 +60,7 @@ class Bench:
         return Row.model_validate({**told, "detected": hit, "localised": hit, "beside": beside})
 
     def _look(
-        self, plan: Plan, state: object, told: object, after: str, *, whole: bool, options: Sequence[str]
+        self, plan: Plan, state: object, told: object, after: str, *, whole: bool, driven: Sequence[Fault]
     ) -> Healthy:
         self.looks += 1
         run_ = Healthy(after=after, verdict="go", checks=1, red=(), alarms=0, seconds=1.0)
@@ -104,6 +104,13 @@ def test_for_faults_of_the_load_the_gate_drives_what_they_are_about() -> None:
 
     assert rows.load_of([_fault("other"), load_fault]) == ["--load", "--load-target=kept", "--load-target=new"]
     assert rows.load_of([_fault("other")]) == []
+    assert rows.driving(load(Path("inventories/lab.yaml")), [_fault("other")]) == 0
+
+
+def test_a_gate_has_the_time_of_the_load_and_of_what_it_is_measured_beside() -> None:
+    beside = _fault("slow").model_copy(update={"layer": "load", "subject": ("load:inspected-beside",)})
+
+    assert rows.driving(load(Path("inventories/lab.yaml")), [beside]) == 2 * (5 + 20 + 20)
 
 
 def test_a_part_of_all_is_looked_at_without_a_fault_after_some_groups_and_at_the_end(
