@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
@@ -16,6 +15,7 @@ from locust.runners import WorkerRunner
 from locustfiles.engine.engine import Engine
 from locustfiles.engine.merge import merge
 from locustfiles.engine.model import Batch, Limits
+from locustfiles.engine.reactor import System
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -59,8 +59,10 @@ class Host:
         """The engine, which runs from now on."""
         if self._engine is None:
             # gevent hides these from everybody else; this thread is none of its own and has to wait by itself
-            system = SimpleNamespace(
-                epoll=monkey.get_original("select", "epoll"), select=monkey.get_original("select", "select")
+            system = System(
+                epoll=monkey.get_original("select", "epoll"),
+                select=monkey.get_original("select", "select"),
+                socket=monkey.get_original("socket", "socket"),
             )
             self._told = False
             self._engine = Engine(self._batches.append, self.limits, system=system)
