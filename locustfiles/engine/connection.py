@@ -121,16 +121,15 @@ class Connection:
             self._reactor.watch(self._descriptor, EPOLLIN | EPOLLOUT, self._readable)
 
     def _send_more(self) -> None:
-        """OSError where the connection is lost."""
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # whoever takes no more may have said why, which is read next
             self.unsent = self.unsent[self._socket.send(self.unsent) :]
         if not self.unsent:
             self._reactor.watch(self._descriptor, EPOLLIN, self._readable)
 
     def _readable(self, events: int) -> None:
+        if events & EPOLLOUT:
+            self._send_more()
         try:
-            if events & EPOLLOUT and self.unsent:
-                self._send_more()
             data = self._socket.recv(_MUCH)
         except BlockingIOError:
             return
