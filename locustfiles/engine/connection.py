@@ -48,7 +48,7 @@ class Connection:
         self.closed = False
         self.unsent = b""
         """What the socket has not taken yet."""
-        self._socket = _connecting(reactor.system.socket, server)
+        self._socket = _connecting(reactor.system.new_socket, server)
         self._descriptor: int = self._socket.fileno()
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

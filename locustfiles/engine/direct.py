@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from locustfiles.engine import failures
 from locustfiles.engine.connection import Connection
@@ -26,12 +27,15 @@ class DirectWire(Wire):
         self._current: Connection | None = None
         self._written: Written
         self._sent = self._first = 0.0
-        self._refused = ""
+        self._number = 0
+        """Of the request: what was begun for an earlier one does not matter to it."""
+        self._untried = 0
+        """How many addresses of its server nobody was looked for at yet."""
+        self._tried = ""
 
     def takes(self, request: Request) -> bool:
         """Whether it can be sent like this; otherwise libcurl has to."""
-        written = request.written
-        return written is not None and self._servers.knows(written.to)
+        return self._servers.able and request.written is not None
 
     def begin(self, request: Request, now: float) -> None:
         """Sends it on the connection that was kept, or on a new one."""
@@ -53,11 +57,41 @@ class DirectWire(Wire):
     def _connect(self) -> None:
         """The request goes out by a new connection."""
         self.fresh, self._current = True, None
+        addresses, to = self._servers.addresses(self._written.to), self._written.to
+        if addresses:
+            self._untried = len(addresses)
+            self._try(addresses)
+        else:
+            self._servers.names.look_up(to.host, partial(self._looked_up, self._number))
+
+    def _looked_up(self, number: int, addresses: list[str]) -> None:
+        if number != self._number:  # given up meanwhile
+            return
+        if addresses:
+            self._untried = len(addresses)
+            self._try(addresses)
+        else:
+            self._end(failures.NO_NAME, time.monotonic())
+
+    def _try(self, addresses: list[str]) -> None:
+        """The first of these addresses."""
+        self._untried, self._tried = self._untried - 1, addresses[0]
         try:
-            self._current = Connection(self._reactor, self._servers.find(self._written.to), self)
+            self._current = Connection(self._reactor, self._servers.find(self._written.to, self._tried), self)
         except Failed as failed:
-            self._refused = str(failed)
-            self._reactor.soon(self._tell_refused)
+            self._reactor.soon(partial(self._not_connected, self._number, str(failed)))
+
+    def _not_connected(self, number: int, failure: str) -> None:
+        """Nobody is there: the next address is tried, and from now on this one after all others."""
+        if number != self._number:
+            return
+        addresses = self._servers.addresses(self._written.to)
+        if self._untried and addresses:
+            if addresses[0] == self._tried:  # another user may have been quicker
+                addresses.append(addresses.pop(0))
+            self._try(addresses)
+        else:
+            self._end(failure, time.monotonic())
 
     def _connect_again(self, connection: Connection) -> None:
         """The other side ended what was kept before it knew of this request: once more, and only on a new connection."""
@@ -65,10 +99,6 @@ class DirectWire(Wire):
         self._kept.pop(self._written.to, None)
         self._reply.begin(bodiless=self._reply.bodiless, wants_body=self._reply.body is not None)
         self._connect()
-
-    def _tell_refused(self) -> None:
-        if self._refused:  # it was not given up meanwhile
-            self._end(self._refused, time.monotonic())
 
     def opened(self, connection: Connection) -> None:
         """Sends what it was made for."""
@@ -111,6 +141,9 @@ class DirectWire(Wire):
         if not reply.begun and not self.fresh:
             self._connect_again(connection)
             return
+        if not connection.connected:
+            self._not_connected(self._number, failure)
+            return
         if not connection.ready:
             self._measure(connection)
         elif ended and not reply.begun:
@@ -127,7 +160,8 @@ class DirectWire(Wire):
     def _settle(self, good: bool) -> None:
         """What is known of the answer; its connection is kept for the next request, or closed."""
         reply, connection = self._reply, self._current
-        self._current, self._refused = None, ""
+        self._current = None
+        self._number += 1
         self.status, self.size = reply.status, reply.size
         if reply.begun:
             self.first_byte = int((self._first - self._sent) * 1e6)

@@ -13,13 +13,14 @@ from plumbline.load.result import GENERATOR
 CA_UNREADABLE = f"{GENERATOR}CA file not readable"
 PAIR_UNUSABLE = f"{GENERATOR}certificate or key not usable"
 NO_INTERFACE = f"{GENERATOR}cannot send from that interface"
+NO_NAME = "name not resolved"
 NOT_TRUSTED, NO_HANDSHAKE = "certificate not trusted", "TLS handshake failed"
 NO_ANSWER, CUT_SHORT, NOT_HTTP = "closed without an answer", "answer cut short", "not HTTP"
 LOST_SENDING, LOST_RECEIVING = "connection lost while sending", "connection lost while receiving"
 LATE_CONNECTION, LATE_HANDSHAKE = "timeout: no connection", "timeout: no end of the TLS handshake"
 LATE_FIRST_BYTE, LATE_END = "timeout: no first byte", "timeout: answer did not end"
 _CLASSES: dict[int, str] = {
-    pycurl.E_COULDNT_RESOLVE_HOST: "name not resolved",
+    pycurl.E_COULDNT_RESOLVE_HOST: NO_NAME,
     pycurl.E_SSL_CONNECT_ERROR: NO_HANDSHAKE,
     pycurl.E_PEER_FAILED_VERIFICATION: NOT_TRUSTED,
     pycurl.E_GOT_NOTHING: NO_ANSWER,

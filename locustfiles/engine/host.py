@@ -62,7 +62,9 @@ class Host:
             system = System(
                 epoll=monkey.get_original("select", "epoll"),
                 select=monkey.get_original("select", "select"),
-                socket=monkey.get_original("socket", "socket"),
+                new_socket=monkey.get_original("socket", "socket"),
+                getaddrinfo=monkey.get_original("socket", "getaddrinfo"),
+                start_thread=monkey.get_original("_thread", "start_new_thread"),
             )
             self._told = False
             self._engine = Engine(self._batches.append, self.limits, system=system)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import socket
@@ -28,7 +29,9 @@ class System:
 
     epoll: Any = select.epoll
     select: Any = select.select
-    socket: Any = socket.socket
+    new_socket: Any = socket.socket
+    getaddrinfo: Any = socket.getaddrinfo
+    start_thread: Any = _thread.start_new_thread
 
 
 class Reactor:
@@ -50,7 +53,7 @@ class Reactor:
         os.eventfd_write(self._bell, 1)
 
     def soon(self, what: Callable[[], None]) -> None:
-        """Does something at the next turn: for what may not be told from within a call."""
+        """Does something at the next turn: for what may not be told from within a call. With `wake`, from any thread."""
         self._soon.append(what)
 
     def turn(self, patience: float) -> None:

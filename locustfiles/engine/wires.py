@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from locustfiles.engine.curl import CurlWire, Multi
 from locustfiles.engine.direct import DirectWire
+from locustfiles.engine.names import Names
 from locustfiles.engine.reactor import Reactor
 from locustfiles.engine.request import Request, Settings
 from locustfiles.engine.servers import Servers
@@ -16,11 +17,12 @@ class Network:
     def __init__(self, reactor: Reactor) -> None:
         self.reactor = reactor
         self.multi = Multi(reactor)
+        self._names = Names(reactor)
         self._servers: dict[Settings, Servers] = {}
 
     def servers(self, settings: Settings) -> Servers:
         """Those of all users with these settings."""
-        return self._servers.setdefault(settings, Servers(settings))
+        return self._servers.setdefault(settings, Servers(settings, self._names))
 
 
 class Wires:
