@@ -11,7 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _SELECTABLE = 1024
@@ -25,9 +25,9 @@ Happened = Callable[[int], None]
 
 @dataclass(frozen=True)
 class System:
-    """What a native thread waits with: gevent, once it has patched Python, hides these in the usual modules."""
+    """What a native thread waits with: gevent, once it has patched Python, has put others in place of these, or nothing."""
 
-    epoll: Any = select.epoll
+    epoll: Any = field(default_factory=lambda: select.epoll)
     select: Any = select.select
     new_socket: Any = socket.socket
     getaddrinfo: Any = socket.getaddrinfo
