@@ -16,9 +16,8 @@ from locustfiles.engine.failures import Failed
 from locustfiles.engine.reactor import Reactor
 from locustfiles.engine.servers import Server
 
-_MUCH = 65_536
-"""Bytes that are read at once; a record of TLS has 16,384 at most."""
 _RECORD = 16_384
+"""Bytes of a record of TLS, at most."""
 _LATE_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT of Linux: with an address to send from, the port is chosen when it is known whom to."""
 _UNDER_WAY = {0, errno.EINPROGRESS}
@@ -42,6 +41,7 @@ class Connection:
 
     def __init__(self, reactor: Reactor, server: Server, owner: Owner) -> None:
         self._reactor, self._owner, self._server = reactor, owner, server
+        self._buffer = reactor.buffer
         self.began = time.monotonic()
         self.connected = self.ready = 0.0
         """When TCP's handshake was over, and TLS's too; 0 until then."""
@@ -73,14 +73,14 @@ class Connection:
     def _shaking(self, events: int) -> None:
         """A part of TLS's handshake has come."""
         try:
-            data = self._socket.recv(_MUCH)
+            size = self._socket.recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError as error:
             self._lose(failures.of_handshake(error))
             return
-        if data:
-            self._incoming.write(data)
+        if size:
+            self._incoming.write(self._buffer[:size])
         else:
             self._incoming.write_eof()
         self._shake()
@@ -130,24 +130,24 @@ class Connection:
         if events & EPOLLOUT:
             self._send_more()
         try:
-            data = self._socket.recv(_MUCH)
+            size = self._socket.recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError:
             self._lose(failures.LOST_RECEIVING)
             return
         if self._tls is not None:
-            self._decrypt(self._tls, data)
-        elif data:
-            self._owner.received(self, data)
+            self._decrypt(self._tls, size)
+        elif size:
+            self._owner.received(self, bytes(self._buffer[:size]))
         else:
             self._lose("")
 
-    def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> None:
+    def _decrypt(self, tls: ssl.SSLObject, size: int) -> None:
         """Tells of all that is in what has come, and of the end, if that is in it too."""
         incoming, end = self._incoming, None
-        if data:
-            incoming.write(data)
+        if size:
+            incoming.write(self._buffer[:size])
         else:
             incoming.write_eof()
         data = b""

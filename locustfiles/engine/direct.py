@@ -41,7 +41,7 @@ class DirectWire(Wire):
         """Sends it on the connection that was kept, or on a new one."""
         written = request.written
         assert written is not None  # it takes this request
-        self._written, self._sent = written, now
+        self._written, self._sent, self._first = written, now, 0.0
         self._reply.begin(bodiless=request.method == "HEAD", wants_body=request.wants_body)
         self.status = self.size = self.made = self.connect = self.tls = 0
         connection = self._kept.get(written.to)
@@ -97,7 +97,6 @@ class DirectWire(Wire):
         """The other side ended what was kept before it knew of this request: once more, and only on a new connection."""
         connection.close()
         self._kept.pop(self._written.to, None)
-        self._reply.begin(bodiless=self._reply.bodiless, wants_body=self._reply.body is not None)
         self._connect()
 
     def opened(self, connection: Connection) -> None:
@@ -122,7 +121,7 @@ class DirectWire(Wire):
             self._forget(connection)
             return
         now, reply = time.monotonic(), self._reply
-        if not reply.begun:
+        if not self._first:
             self._first = now
         try:
             whole = reply.feed(data)
@@ -138,7 +137,7 @@ class DirectWire(Wire):
             self._forget(connection)
             return
         reply, ended = self._reply, failure in {"", failures.CUT_SHORT}
-        if not reply.begun and not self.fresh:
+        if not self._first and not self.fresh:
             self._connect_again(connection)
             return
         if not connection.connected:
@@ -146,7 +145,7 @@ class DirectWire(Wire):
             return
         if not connection.ready:
             self._measure(connection)
-        elif ended and not reply.begun:
+        elif ended and not self._first:
             failure = failures.NO_ANSWER
         elif not failure and not reply.ended():
             failure = failures.CUT_SHORT
@@ -163,7 +162,7 @@ class DirectWire(Wire):
         self._current = None
         self._number += 1
         self.status, self.size = reply.status, reply.size
-        if reply.begun:
+        if self._first:
             self.first_byte = int((self._first - self._sent) * 1e6)
         if reply.body is not None:
             self.body = bytes(reply.body)
@@ -177,7 +176,7 @@ class DirectWire(Wire):
 
     def give_up(self) -> str:
         """Closes the connection: an answer that nobody waits for any more may still come by it."""
-        connection, begun = self._current, self._reply.begun
+        connection, begun = self._current, self._first
         if connection is not None and self.fresh:
             self._measure(connection)
         self._settle(False)

@@ -83,7 +83,8 @@ class Engine:
                 woken = self._reactor.woken
                 while self._orders:
                     self._orders.popleft()(woken)
-                self._begin_due(time.monotonic())
+                if self._resting or self._crews or woken >= self._until:
+                    self._begin_due(time.monotonic())
                 ended = time.monotonic()
                 self._watch.turn(ended - woken)
                 if ended >= self._swept + SWEEP:

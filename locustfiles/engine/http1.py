@@ -10,6 +10,7 @@ from functools import lru_cache
 LIMIT = 65_536
 """Bytes that the head of an answer may have, and likewise the trailers of a chunked one."""
 _SWITCHED = 101
+_BODILESS = frozenset({_SWITCHED, 204, 304})
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?")
 _HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\x00]*?)[ \t]*")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
@@ -22,7 +23,7 @@ class NotHttp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the head of an answer says. `length` is None where it does not say one; `keeps`: the connection stays."""
+    """What the head of an answer says. `length` is None where it does not tell one; `keeps`: the connection stays."""
 
     status: int
     length: int | None
@@ -51,38 +52,39 @@ def parse(head: bytes) -> Head:
             tokens.update(each.strip() for each in value.lower().split(b","))
     if len(lengths) > 1 or not all(each.isdigit() for each in lengths) or codings not in ([], [b"chunked"]):
         raise NotHttp
+    keeps = b"close" not in tokens and (status[1] == b"1" or b"keep-alive" in tokens)
+    number = int(status[2])
+    if number in _BODILESS:
+        return Head(number, 0, False, keeps and number != _SWITCHED)
     # with both, somebody on the way may have read it otherwise: nothing more is to be read from this connection
     sure = not (lengths and codings)
-    keeps = b"close" not in tokens and (status[1] == b"1" or b"keep-alive" in tokens)
-    return Head(int(status[2]), int(lengths.pop()) if lengths and sure else None, bool(codings), keeps and sure)
+    return Head(number, int(lengths.pop()) if lengths and sure else None, bool(codings), keeps and sure)
 
 
 class Reply:
     """One answer after the other: `begin`, then `feed` with what comes until it says that the answer is whole.
 
-    `size` counts bytes of the body, `body` has them where they are wanted. `status` is 0 until there is one.
+    `size` counts bytes of the body, `body` has them where they are wanted. `status` is 0 until there is one. Whether the
+    connection `keeps` is told by a whole answer.
     """
 
     def __init__(self) -> None:
+        self._left = self._lead = 0
+        self.keeps = False
         self.begin(bodiless=False, wants_body=False)
 
     def begin(self, *, bodiless: bool, wants_body: bool) -> None:
         """Awaits an answer; `bodiless`: to a HEAD, whatever it says about a length."""
-        self.status = self.size = self._left = self._lead = 0
-        self.begun = self.keeps = self._until_close = False
+        self.status = self.size = 0
         self.bodiless = bodiless
-        self.body: bytearray | None = bytearray() if wants_body else None
+        self.body = bytearray() if wants_body else None
         self._held = b""
-        self._step: Callable[[bytes], bool] = self._head
-
-    def feed(self, data: bytes) -> bool:
-        """Takes the next bytes; whether the answer is whole. NotHttp where it is none."""
-        self.begun = True
-        return self._step(data)
+        self.feed: Callable[[bytes], bool] = self._head
+        """Takes the next bytes; whether the answer is whole. NotHttp where it is none. It is the step that is due."""
 
     def ended(self) -> bool:
         """The other side ended the connection in good order; whether that makes the answer whole."""
-        return self._until_close
+        return self.feed == self._endless
 
     def _head(self, data: bytes) -> bool:
         data = self._held + data
@@ -98,16 +100,14 @@ class Reply:
     def _body_of(self, head: Head, rest: bytes) -> bool:
         """The head is there, and `rest` came after it."""
         self.status, self.keeps, self._held = head.status, head.keeps, b""
-        if self.bodiless or head.status in {204, 304, _SWITCHED}:
-            self.keeps = head.keeps and head.status != _SWITCHED
-            return self._whole(rest)
-        if head.chunked:
-            self._lead, self._step = 0, self._chunks
-        elif head.length is not None:
-            self._left, self._step = head.length, self._measured
+        length = 0 if self.bodiless else head.length
+        if length is not None:
+            self._left, self.feed = length, self._measured
+        elif head.chunked:
+            self._left, self._lead, self.feed = 0, 0, self._chunks
         else:
-            self.keeps, self._until_close, self._step = False, True, self._endless
-        return self._step(rest)
+            self.keeps, self.feed = False, self._endless
+        return self.feed(rest)
 
     def _whole(self, rest: bytes) -> bool:
         """Nothing more is awaited: what comes nevertheless makes the connection useless."""
@@ -125,13 +125,10 @@ class Reply:
         return False
 
     def _measured(self, data: bytes) -> bool:
-        left = self._left - len(data)
-        if left > 0:
-            self._take(data)
-            self._left = left
-            return False
-        self._take(data[: self._left])
-        return self._whole(data[self._left :])
+        here = data[: self._left]
+        self._take(here)
+        self._left -= len(here)
+        return self._left == 0 and self._whole(data[len(here) :])
 
     def _chunks(self, data: bytes) -> bool:
         """Chunks, one after the other, as far as the data reaches; each but the first begins with the last one's end."""
@@ -150,7 +147,7 @@ class Reply:
                 raise NotHttp
             data, self._held, self._left, self._lead = data[end + 2 :], b"", int(size[1], 16), 2
             if not self._left:
-                self._held, self._step = _LINE, self._trailers  # the end of this line may be half of the empty one
+                self._held, self.feed = _LINE, self._trailers  # the end of this line may be half of the empty one
                 return self._trailers(data)
         if len(data) > LIMIT:
             raise NotHttp

@@ -16,6 +16,10 @@ from typing import Any
 
 _SELECTABLE = 1024
 """select(2) knows file descriptors below this one."""
+_READ = 65_536
+"""Bytes that are read at once."""
+_EVENTS = 256
+"""Events that are told at once: more are told by the next turn."""
 _COARSE = 0.005
 """Seconds: epoll waits whole milliseconds, which is too coarse for what is due sooner than this."""
 
@@ -44,6 +48,8 @@ class Reactor:
         weakref.finalize(self, os.close, self._bell)  # not in `close`: whoever knows this one may still ring it
         self._handlers: dict[int, Happened] = {}
         self._soon: deque[Callable[[], None]] = deque()
+        self.buffer = memoryview(bytearray(_READ))
+        """What is read into; whoever reads takes it out again before anybody else does."""
         self.woken = time.monotonic()
         """When the last wait ended (time.monotonic)."""
         self.watch(self._bell, select.EPOLLIN, self._rung)
@@ -71,12 +77,12 @@ class Reactor:
 
     def _wait(self, patience: float) -> list[tuple[int, int]]:
         if 0.0 < patience < _COARSE and self._epoll.fileno() < _SELECTABLE:
-            happened = self._epoll.poll(0)
+            happened = self._epoll.poll(0, _EVENTS)
             if happened:
                 return happened  # type: ignore[no-any-return]
             self.system.select([self._epoll], [], [], patience)
             patience = 0.0
-        return self._epoll.poll(patience)  # type: ignore[no-any-return]
+        return self._epoll.poll(patience, _EVENTS)  # type: ignore[no-any-return]
 
     def watch(self, descriptor: int, mask: int, handler: Happened) -> None:
         """From now on this handler is told of these events; whatever was known of the descriptor is forgotten."""
