@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - names are written by it: Python would import it in the thread, where gevent's locks are not
 import socket
 import time
 from collections.abc import Callable
