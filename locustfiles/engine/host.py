@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +25,9 @@ _LOOK = 0.1
 """Seconds between two looks for a batch."""
 _PATIENCE = 10.0
 """Seconds that the engine has for its end, or for what it is asked for."""
+_SWITCH = 0.0005
+"""Seconds after which Locust's thread gives way to the engine's, where it reckons for longer: Python's own 5 ms would be
+counted against the bed."""
 _log = logging.getLogger(__name__)
 
 
@@ -67,6 +71,7 @@ class Host:
                 start_thread=monkey.get_original("_thread", "start_new_thread"),
             )
             self._told = False
+            sys.setswitchinterval(_SWITCH)
             self._engine = Engine(self._batches.append, self.limits, system=system)
             self._thread = ThreadPool(1).spawn(self._engine.run)
             self._merging = gevent.spawn(self._merge_for_ever)
