@@ -4,51 +4,41 @@ from __future__ import annotations
 
 import heapq
 import math
-import select
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any
+from functools import partial
 
-import pycurl
-
-from locustfiles.engine import easy, failures
+from locustfiles.engine import failures
 from locustfiles.engine.model import Batch, Crew, Joining, Limits, Slot
-from locustfiles.engine.reactor import Reactor
+from locustfiles.engine.reactor import Reactor, System
 from locustfiles.engine.request import Request
 from locustfiles.engine.tally import Row, Tally
 from locustfiles.engine.watch import Watch
+from locustfiles.engine.wire import Wire
+from locustfiles.engine.wires import Network, Wires
 
 BATCH = 0.5
 """Seconds between two batches of results."""
-CONNECTIONS = 20_000
-"""Idle connections that are kept at most: users times the servers that each of them asks."""
-
 SWEEP = 0.1
 """Seconds between two looks for requests that take too long: so much later than their time they end."""
-
-_INFO = (
-    pycurl.RESPONSE_CODE,
-    pycurl.PRETRANSFER_TIME_T,
-    pycurl.STARTTRANSFER_TIME_T,
-    pycurl.SIZE_DOWNLOAD_T,
-    pycurl.NUM_CONNECTS,
-)
 
 
 class Engine:
     """Runs users until it is stopped or a limit is reached. `run` is for one thread; join, leave, stop are for any.
 
-    `emit` is given each batch, in the engine's thread. `system` is where epoll and select are taken from.
+    `emit` is given each batch, in the engine's thread. `system` is what that thread waits with.
     """
 
-    def __init__(self, emit: Callable[[Batch], None], limits: Limits | None = None, *, system: Any = select) -> None:
+    def __init__(
+        self, emit: Callable[[Batch], None], limits: Limits | None = None, *, system: System | None = None
+    ) -> None:
         self._emit = emit
         self._limits = limits or Limits()
-        self._reactor = Reactor(CONNECTIONS, system)
+        self._reactor = Reactor(system or System())
+        self._network = Network(self._reactor)
         self._orders: deque[Callable[[float], None]] = deque()
         self._slots: dict[Hashable, Slot] = {}
-        self._by_handle: dict[pycurl.Curl, Slot] = {}
         self._crews: dict[Hashable, Crew] = {}
         self._resting: list[tuple[float, int, Slot]] = []
         self._tally = Tally()
@@ -89,11 +79,12 @@ class Engine:
         due = time.monotonic() + BATCH
         try:
             while not self._over:
-                self._reactor.turn(self._patience(due), self._transferred)
+                self._reactor.turn(self._patience(due))
                 woken = self._reactor.woken
                 while self._orders:
                     self._orders.popleft()(woken)
-                self._begin_due(time.monotonic())
+                if self._resting or self._crews or woken >= self._until:
+                    self._begin_due(time.monotonic())
                 ended = time.monotonic()
                 self._watch.turn(ended - woken)
                 if ended >= self._swept + SWEEP:
@@ -106,13 +97,15 @@ class Engine:
 
     def _patience(self, due: float) -> float:
         """How long nothing is to be done, whatever happens on the sockets."""
+        multi = self._network.multi
+        patience = multi.turn() if multi.under_way else math.inf
         soonest = min(due, self._swept + SWEEP, math.inf if self.spent else self._until)
         if self._resting:
             soonest = min(soonest, self._resting[0][0])
         for crew in self._crews.values():
             if crew.free:
                 soonest = min(soonest, crew.plan.next)
-        return max(0.0, soonest - time.monotonic())
+        return max(0.0, min(patience, soonest - time.monotonic()))
 
     def _enter(self, joining: Joining, now: float) -> None:
         if self._over:
@@ -124,8 +117,8 @@ class Engine:
             crew = self._crews.setdefault(joining.crew, Crew())
             crew.pace += joining.pace
             crew.plan.pace(crew.pace, now)
-        slot = Slot(joining, easy.new(joining.settings), crew, free_since=now)
-        self._by_handle[slot.curl] = slot  # an attribute of a handle costs ten times as much to look up
+        slot = Slot(joining, crew, free_since=now)
+        slot.wires = Wires(self._network, joining.settings, partial(self._completed, slot))
         self._slots[joining.user] = slot
         self._next(slot, now)
 
@@ -143,12 +136,11 @@ class Engine:
         if self._slots.pop(slot.about.user, None) is None:
             return
         if slot.running:
-            self._reactor.remove(slot.curl)
+            slot.wire.give_up()
             self._waiting -= 1
             self._cut_off += 1
         slot.running, slot.leaving = False, True
-        del self._by_handle[slot.curl]
-        slot.curl.close()
+        slot.wires.close()
         if slot.crew is not None:
             slot.crew.pace -= slot.about.pace
             slot.crew.plan.pace(max(0.0, slot.crew.pace), time.monotonic())
@@ -221,50 +213,44 @@ class Engine:
             self._remove(slot)
             return
         self._begun += 1
-        if slot.request is not slot.prepared:
-            easy.prepare(slot.curl, slot.request, slot.prepared, slot.body)
-            slot.prepared = slot.request
-        if slot.body:
-            slot.body.clear()
+        if slot.request is not slot.on_wire:
+            slot.wire = slot.wires.of(slot.request)
+            slot.on_wire = slot.request
         slot.begun = time.monotonic()
         slot.planned, slot.running = planned if slot.crew is not None else slot.begun, True
         slot.answer.planned = slot.planned
         self._waiting += 1
-        self._reactor.begin(slot.curl)
+        slot.wire.begin(slot.request, slot.begun)
 
     def _sweep(self, now: float) -> None:
         """Ends what takes too long. libcurl could, but setting and clearing its timer is dear for each request."""
         self._swept = now
         for slot in list(self._slots.values()):
             if slot.running and now - slot.begun > slot.about.settings.timeout:
-                self._reactor.remove(slot.curl)
-                self._completed(slot, failures.of_timeout(slot.curl))
+                self._completed(slot, slot.wire.give_up(), now)
 
-    def _transferred(self, curl: pycurl.Curl, number: int) -> None:
-        self._completed(self._by_handle[curl], failures.of_transfer(curl, number) if number else "")
-
-    def _completed(self, slot: Slot, failure: str) -> None:
-        """Counts a transfer that has ended, and goes on with its user. Every line of it is paid by each request."""
-        now, request, answer, curl = time.monotonic(), slot.request, slot.answer, slot.curl
+    def _completed(self, slot: Slot, failure: str, now: float) -> None:
+        """Counts a request that has ended, and goes on with its user. Every line of it is paid by each request."""
+        request, answer, wire = slot.request, slot.answer, slot.wire
         self._waiting -= 1
         slot.running = False
-        status, sent, first_byte, size, connects = map(curl.getinfo, _INFO)
+        status, size = wire.status, wire.size
         row = self._tally.row(request.key, int(now + self._clock))
-        if connects:
-            _count_connection(row, curl)
+        if wire.fresh:
+            _count_connection(row, wire)
         if not failure and not request.accepts(status):
             failure = failures.of_status(status)
         if failure:
             row.failures[failure] += 1
         else:
             # Without a plan a request on a kept connection counts from its sending: its making is no time of the bed's.
-            made = 0 if connects or slot.crew is not None else sent
+            made = 0 if wire.fresh or slot.crew is not None else wire.made
             row.total.append(max(0, int((now - slot.planned) * 1e6) - made))
-            row.first_byte.append(max(0, first_byte - sent))
+            row.first_byte.append(wire.first_byte)
         row.size += size
         answer.status, answer.error, answer.seconds, answer.size = status, failure, now - slot.begun, size
         if request.wants_body:
-            answer.body = bytes(slot.body)
+            answer.body = wire.body
         if slot.leaving:
             self._remove(slot)
             return
@@ -286,13 +272,13 @@ class Engine:
         self._send_batch()
         while self._orders:  # whoever waits for an answer to a late order gets it
             self._orders.popleft()(time.monotonic())
+        self._network.multi.close()
         self._reactor.close()
 
 
-def _count_connection(row: Row, curl: pycurl.Curl) -> None:
+def _count_connection(row: Row, wire: Wire) -> None:
     """The phases of a connection that was made for a request."""
-    connected, ready = curl.getinfo(pycurl.CONNECT_TIME_T), curl.getinfo(pycurl.APPCONNECT_TIME_T)
-    if connected:
-        row.connect.append(connected - curl.getinfo(pycurl.NAMELOOKUP_TIME_T))
-    if ready > connected:
-        row.tls.append(ready - connected)
+    if wire.connect:
+        row.connect.append(wire.connect)
+    if wire.tls:
+        row.tls.append(wire.tls)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
@@ -16,6 +16,7 @@ from locust.runners import WorkerRunner
 from locustfiles.engine.engine import Engine
 from locustfiles.engine.merge import merge
 from locustfiles.engine.model import Batch, Limits
+from locustfiles.engine.reactor import System
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -24,6 +25,9 @@ _LOOK = 0.1
 """Seconds between two looks for a batch."""
 _PATIENCE = 10.0
 """Seconds that the engine has for its end, or for what it is asked for."""
+_SWITCH = 0.0005
+"""Seconds after which Locust's thread gives way to the engine's, where it reckons for longer: Python's own 5 ms would be
+counted against the bed."""
 _log = logging.getLogger(__name__)
 
 
@@ -59,10 +63,15 @@ class Host:
         """The engine, which runs from now on."""
         if self._engine is None:
             # gevent hides these from everybody else; this thread is none of its own and has to wait by itself
-            system = SimpleNamespace(
-                epoll=monkey.get_original("select", "epoll"), select=monkey.get_original("select", "select")
+            system = System(
+                epoll=monkey.get_original("select", "epoll"),
+                select=monkey.get_original("select", "select"),
+                new_socket=monkey.get_original("socket", "socket"),
+                getaddrinfo=monkey.get_original("socket", "getaddrinfo"),
+                start_thread=monkey.get_original("_thread", "start_new_thread"),
             )
             self._told = False
+            sys.setswitchinterval(_SWITCH)
             self._engine = Engine(self._batches.append, self.limits, system=system)
             self._thread = ThreadPool(1).spawn(self._engine.run)
             self._merging = gevent.spawn(self._merge_for_ever)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pycurl
-
 from locustfiles.engine.plan import Plan
 from locustfiles.engine.request import NOTHING, Answer, Request, Script, Settings
 from locustfiles.engine.tally import Counted
+from locustfiles.engine.wire import Wire
+from locustfiles.engine.wires import Wires
 from plumbline.load.result import Sample
 
 
@@ -59,19 +59,20 @@ class Crew:
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """A user in the engine: its handle, its script, and the request that is under way."""
+    """A user in the engine: its script, what its requests go out by, and the request that is under way."""
 
     about: Joining
-    curl: pycurl.Curl
     crew: Crew | None
+    wires: Wires = field(init=False)
     script: Script | None = None
     ahead: Iterator[Request] = field(default_factory=lambda: iter(()))
     request: Request = NOTHING
-    prepared: Request | None = None
+    wire: Wire = field(init=False)
+    on_wire: Request | None = None
+    """The request that the wire was chosen for."""
     planned: float = 0.0
     begun: float = 0.0
     free_since: float = 0.0
     running: bool = False
     leaving: bool = False
     answer: Answer = field(default_factory=Answer)
-    body: bytearray = field(default_factory=bytearray)

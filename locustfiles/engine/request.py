@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
+
+from locustfiles.engine.written import Written, write
 
 Protocol = Literal["http/1.1", "h2"]
 Connections = Literal["kept", "new"]
@@ -30,6 +33,11 @@ class Request:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", (self.name, self.method))
+
+    @cached_property
+    def written(self) -> Written | None:
+        """As HTTP/1.1 sends it; None where only libcurl can."""
+        return write(self.method, self.url, self.headers, self.body)
 
     def accepts(self, status: int) -> bool:
         """Whether an answer with this status is a good one."""

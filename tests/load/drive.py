@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from locustfiles.engine.engine import Engine
 from locustfiles.engine.model import Batch, Joining, Limits
+from locustfiles.engine.reactor import System
 from locustfiles.engine.request import Script, Settings
 from plumbline.load.histogram import Histogram
 from plumbline.load.result import Sample
@@ -50,10 +51,11 @@ def drive(
     pace: float = 0.0,
     wait: Callable[[], float] | None = None,
     stop_after: float | None = None,
+    system: System | None = None,
 ) -> Seen:
     """What users do until the limit is reached or their scripts have failed, or for `stop_after` seconds."""
     seen, left = Seen(), threading.Semaphore(0)
-    engine = Engine(seen.take, limits or Limits(requests=20))
+    engine = Engine(seen.take, limits or Limits(requests=20), system=system)
 
     def stopped(why: str) -> None:
         seen.said.append(why)

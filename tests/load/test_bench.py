@@ -62,13 +62,14 @@ def test_what_a_generator_prints_is_read(tmp_path: Path, name: str, text: str, m
 
 def test_ratios_are_those_within_rounds() -> None:
     def rates(*values: float) -> dict[Mode, list[Measured]]:
-        return {"kept": [Measured(value) for value in values], "new": []}
+        return {"kept": [Measured(value, p99=1000 / value) for value in values], "new": [], "paused": []}
 
     found = {"plumbline": rates(100, 10, 30), "k6": rates(50, 20, 10), "ab": rates()}
     told = as_json(found, ["ab: not installed"], started="now", route="loopback", users=20, seconds=5)
 
     assert told["requests_per_second"] == {"plumbline": [10, 30, 100], "k6": [10, 20, 50]}
     assert told["ratios"]["requests_per_second"] == {"k6": [0.5, 2.0, 3.0]}
+    assert told["p99_ratios"]["requests_per_second"] == {"k6": [0.333, 0.5, 2.0]}
     assert (told["connections_per_second"], told["rounds"], told["notes"]) == ({}, 3, ["ab: not installed"])
 
 
@@ -91,4 +92,5 @@ def test_a_round_on_loopback_writes_its_file(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "bench-load.json").read_text())
     assert told["requests_per_second"]["plumbline"][1] > 100
     assert told["connections_per_second"]["plumbline"][1] > 5
+    assert 100 < told["paused_requests_per_second"]["plumbline"][1] < 4 / 0.001
     assert told["failed"]["requests_per_second"] == {"plumbline": [0, 0, 0]}

@@ -1,7 +1,8 @@
 """`python -m lab.bench.load [--rounds N] [--seconds S] [--users N]`: load generators side by side on one path.
 
 In each round every tool runs once, one after the other, with the same users, kept alive and with a new connection for
-each request. Rounds differ more than tools do on a busy machine: ratios are told within rounds.
+each request. wrk and ours run a third time, with the same pauses between requests, which makes the same rate of both:
+there their times are compared. Rounds differ more than tools do on a busy machine: ratios are told within rounds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rich.table import Table
 from lab import programs
 from lab.bench import figures
 from lab.bench.load.path import Route, loopback
-from lab.bench.load.tools import TOOLS, Measured, Mode, Round, Tool, environment_of
+from lab.bench.load.tools import PAUSE, TOOLS, Measured, Mode, Round, Tool, environment_of
 from lab.errors import LabError
 from plumbline import namespace
 from plumbline.outcome import BedUnreachable
@@ -34,7 +35,19 @@ FORMAT = 1
 OURS = "plumbline"
 _GRACE = 40.0
 _MOST_SECONDS = 60
-_KEYS: dict[Mode, str] = {"kept": "requests_per_second", "new": "connections_per_second"}
+_KEYS: dict[Mode, str] = {
+    "kept": "requests_per_second",
+    "new": "connections_per_second",
+    "paused": "paused_requests_per_second",
+}
+_TITLES: dict[Mode, str] = {
+    "kept": "requests a second, kept alive",
+    "new": "new TLS connections a second",
+    "paused": "requests a second, kept alive, with a pause of {} to {} ms before each: the same rate for all".format(
+        *PAUSE
+    ),
+}
+_HEADINGS = ("minimum", "median", "maximum", "ours is ×", "p50 ms", "×", "p99 ms", "×", "failed", "CPU µs each")
 Rounds = dict[str, dict[Mode, list[Measured]]]
 
 
@@ -67,7 +80,7 @@ def _bench(options: argparse.Namespace, route: Route, console: Console) -> int:
     notes = [f"{tool.name}: {tool.missing}" for tool in wanted if tool.missing]
     notes += figures.company()
     tools = [tool for tool in wanted if not tool.missing]
-    found: Rounds = {tool.name: {"kept": [], "new": []} for tool in tools}
+    found: Rounds = {tool.name: {mode: [] for mode in _KEYS} for tool in tools}
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         for number in range(options.rounds):
             # whoever comes first finds the machine as the last one left it, so that each round begins with another
@@ -136,7 +149,9 @@ def as_json(
         "seconds": seconds,
         "rounds": max((len(m["kept"]) for m in found.values()), default=0),
         **{_KEYS[mode]: of(mode, "rate") for mode in modes},
-        "ratios": {_KEYS[mode]: ratios(found, mode) for mode in modes},
+        "ratios": {_KEYS[mode]: ratios(found, mode, "rate") for mode in modes},
+        "p50_ratios": {_KEYS[mode]: ratios(found, mode, "p50") for mode in modes},
+        "p99_ratios": {_KEYS[mode]: ratios(found, mode, "p99") for mode in modes},
         "p50_ms": {_KEYS[mode]: of(mode, "p50") for mode in modes},
         "p99_ms": {_KEYS[mode]: of(mode, "p99") for mode in modes},
         "failed": {_KEYS[mode]: of(mode, "failed") for mode in modes},
@@ -145,12 +160,15 @@ def as_json(
     }
 
 
-def ratios(found: Rounds, mode: Mode) -> dict[str, list[float]]:
-    """[min, median, max] of ours to each other's rate, round by round."""
-    ours = found.get(OURS, {}).get(mode, [])
+def ratios(found: Rounds, mode: Mode, value: str) -> dict[str, list[float]]:
+    """[min, median, max] of ours to each other's rate, or another value, round by round."""
+
+    def of(name: str) -> list[float]:
+        return [getattr(measured, value) for measured in found.get(name, {}).get(mode, [])]
+
     made = {
-        name: [mine.rate / theirs.rate for mine, theirs in zip(ours, modes[mode], strict=False) if theirs.rate]
-        for name, modes in found.items()
+        name: [mine / theirs for mine, theirs in zip(of(OURS), of(name), strict=False) if theirs]
+        for name in found
         if name != OURS
     }
     return {name: _three(values) for name, values in made.items() if values}
@@ -161,24 +179,36 @@ def _three(values: Sequence[float]) -> list[float]:
 
 
 def _show(console: Console, content: dict[str, Any]) -> None:
-    for key, title in (
-        (_KEYS["kept"], "requests a second, kept alive"),
-        (_KEYS["new"], "new TLS connections a second"),
-    ):
+    for mode, title in _TITLES.items():
+        key = _KEYS[mode]
+        if not content[key]:
+            continue
         table = Table(title=title, title_justify="left")
         table.add_column("generator")
-        for heading in ("minimum", "median", "maximum", "ours is ×", "p50 ms", "p99 ms", "failed", "CPU µs each"):
+        for heading in _HEADINGS:
             table.add_column(heading, justify="right")
         for name, (least, median, most) in content[key].items():
-            ratio = content["ratios"][key].get(name)
-            more = (content[part][key].get(name, [0, 0, 0])[1] for part in ("p50_ms", "p99_ms", "failed", "cpu_us"))
+            ratio, half, most_of = (
+                _ratio(content[part][key].get(name)) for part in ("ratios", "p50_ratios", "p99_ratios")
+            )
+            p50, p99, failed, cpu = (
+                content[part][key].get(name, [0, 0, 0])[1] for part in ("p50_ms", "p99_ms", "failed", "cpu_us")
+            )
             table.add_row(
-                name, *map(figures.shown, (least, median, most)), f"{ratio[1]:.2f}" if ratio else "",
-                *(figures.shown(value) if value else "" for value in more),
+                name, *map(figures.shown, (least, median, most)), ratio,
+                _figure(p50), half, _figure(p99), most_of, _figure(failed), _figure(cpu),
             )  # fmt: skip
         console.print(table)
     for note in content["notes"]:
         console.print(note, markup=False, soft_wrap=True)
+
+
+def _ratio(of_rounds: list[float] | None) -> str:
+    return f"{of_rounds[1]:.2f}" if of_rounds else ""
+
+
+def _figure(value: float) -> str:
+    return figures.shown(value) if value else ""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,13 +10,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lab import programs
 from lab.bench.load.path import Route
 from lab.programs.table import PROGRAMS
 
-Mode = Literal["kept", "new"]
+Mode = Literal["kept", "new", "paused"]
+"""Kept alive; a connection for each request; or kept alive with a pause before each request, so that the rate is the same
+for all, well below what they reach, and their times may be compared."""
+PAUSE = (1, 9)
+"""Whole milliseconds between which a pause is chosen at random, each as often as the others."""
 LOCUSTFILES = Path(__file__).parents[3] / "locustfiles" / "bench"
 _K6 = """
 import http from "k6/http";
@@ -84,8 +88,12 @@ def _milliseconds(pattern: str, text: str) -> float:
 
 
 def _wrk(one: Round) -> list[str]:
-    close = ["-H", "Connection: close"] if one.mode == "new" else []
-    return ["wrk", "-t1", f"-c{one.users}", f"-d{one.seconds}s", "--latency", *close, one.route.url]
+    more = ["-H", "Connection: close"] if one.mode == "new" else []
+    if one.mode == "paused":
+        script = one.folder / "pause.lua"
+        script.write_text("function delay() return math.random({}, {}) end\n".format(*PAUSE), encoding="utf-8")
+        more = ["-s", str(script)]
+    return ["wrk", "-t1", f"-c{one.users}", f"-d{one.seconds}s", "--latency", *more, one.route.url]
 
 
 def _read_wrk(text: str, one: Round) -> Measured:
@@ -157,6 +165,7 @@ def _locust_environment(one: Round) -> dict[str, str]:
         "BENCH_URL": one.route.url,
         "BENCH_CA": one.route.ca,
         "BENCH_NEW": "1" if one.mode == "new" else "",
+        "BENCH_PAUSE": "{} {}".format(*PAUSE) if one.mode == "paused" else "",
         "PYTHONPATH": str(LOCUSTFILES.parents[1]),
     }
 
@@ -181,19 +190,22 @@ def _quantile(times: list[tuple[float, int]], share: float) -> float:
 
 
 TOOLS: tuple[Tool, ...] = (
-    Tool("wrk", _wrk, _read_wrk, "wrk", "wrk"),
+    Tool("wrk", _wrk, _read_wrk, "wrk", "wrk", get_args(Mode)),
     Tool("h2load", _h2load("--h1"), _read_h2load, "h2load", "nghttp2-client", ("kept",)),
     Tool("h2load-h2", _h2load(), _read_h2load, "h2load", "nghttp2-client", ("kept",)),
     Tool("ab", _ab, _read_ab, "ab", "apache2-utils"),
     _K6Tool("k6", _k6, _read_k6, environment=lambda one: {"SSL_CERT_FILE": one.route.ca}),
     Tool("locust", _locust("plain.py"), _read_locust, environment=_locust_environment),
-    Tool("plumbline", _locust("engine.py"), _read_locust, environment=_locust_environment),
+    Tool(
+        "plumbline", _locust("engine.py"), _read_locust, modes=get_args(Mode), environment=_locust_environment,
+    ),
     Tool(
         "plumbline-h2", _locust("engine.py"), _read_locust, modes=("kept",),
         environment=lambda one: {**_locust_environment(one), "BENCH_PROTOCOL": "h2"},
     ),
 )  # fmt: skip
-"""In the order of a round. h2load opens each connection once, so that it has no figure of new ones."""
+"""In the order of a round. h2load opens each connection once, so that it has no figure of new ones. Only wrk and ours
+pause: the others are not what times are compared with."""
 
 
 def environment_of(tool: Tool, one: Round) -> dict[str, str]:
