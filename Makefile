@@ -16,8 +16,8 @@ gate: install  ## bring the lab up where the bed is a lab bed, run every check, 
 
 test: install  ## the tests of plumbline itself
 	@[ "$$(id -u)" != 0 ] || $(RUN) -m lab build  # which takes longer than any test may
-	$(PYTEST) -n auto --dist loadfile tests/ --ignore tests/lab --ignore tests/load
-	$(PYTEST) tests/lab tests/load  # one at a time: they share the machine's network, or measure time
+	$(PYTEST) -n auto --dist loadfile tests/ --ignore tests/lab
+	$(PYTEST) tests/lab  # one at a time: they share the machine's network
 
 up: install  ## bring the lab up
 	$(RUN) -m lab up --bed $(BED)
