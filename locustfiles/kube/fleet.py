@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ class Fleet:
 
     def __init__(self, api: Api, factors: Factors, limit: float) -> None:
         self._api, self._factors, self._limit = api, factors, limit
+        # The lease of a removed agent is collected late: were it of a new one's name, that would lose its own by it.
+        self._own = secrets.token_hex(3)
 
     def make(self) -> None:
         """Agents that are ready and a population that is fulfilled, after all that an earlier run has left is removed.
@@ -27,7 +30,7 @@ class Fleet:
         """
         self.remove()
         for number in range(self._factors.agents):
-            self._api.call("POST", AGENTS, agent(number))
+            self._api.call("POST", AGENTS, agent(f"{self._own}-{number}"))
         self._await("an agent that is not Ready: does kwok run?", self._idle)
         for number in range(self._factors.population):
             self._api.call("POST", ATTACHMENTS, attachment(f"population-{number}"))

@@ -16,9 +16,9 @@ OF_AGENTS = f"labelSelector={MARK}"
 _ROOM = {"cpu": "1k", "memory": "1Ti", "pods": "1M"}
 
 
-def agent(number: int) -> dict[str, Any]:
+def agent(own: str) -> dict[str, Any]:
     """A node as a kubelet would register it, but for an address: nobody is there to be asked."""
-    name = f"{AGENT_PREFIX}{number}"
+    name = f"{AGENT_PREFIX}{own}"
     return {
         "apiVersion": "v1",
         "kind": "Node",

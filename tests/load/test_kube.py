@@ -119,7 +119,7 @@ class Recorded(Api):
 
 def test_agents_and_population_are_made_after_what_was_left_is_removed() -> None:
     api = Recorded()
-    api.there[f"{AGENTS}/plumbline-agent-77"] = agent(77) | {"status": {}}
+    api.there[f"{AGENTS}/plumbline-agent-77"] = agent("77") | {"status": {}}
 
     Fleet(api, Factors(agents=2, population=3), 5).make()
 
@@ -133,11 +133,11 @@ def test_agents_that_nobody_plays_are_told() -> None:
 
 
 def test_nothing_but_attachments_lands_on_agents_and_they_land_nowhere_else() -> None:
-    taint, spec = agent(1)["spec"]["taints"][0], attachment("one")["spec"]
+    taint, spec = agent("1")["spec"]["taints"][0], attachment("one")["spec"]
 
     assert (taint["key"], taint["effect"]) == (MARK, "NoSchedule")
-    assert spec["nodeSelector"].items() <= agent(1)["metadata"]["labels"].items()
-    assert "status" in agent(1)
+    assert spec["nodeSelector"].items() <= agent("1")["metadata"]["labels"].items()
+    assert "status" in agent("1")
 
 
 @pytest.mark.parametrize("text", ["", "[1", "clusters: []", "clusters: [{cluster: {}}]\nusers: [{user: {token: abc}}]"])
