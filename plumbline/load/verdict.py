@@ -181,10 +181,11 @@ def _refused(result: Result, wanted: float) -> Judged:
     return settled(result, Judged("refusals", _outcome(low >= wanted, high < wanted), found, expected))
 
 
-def saturated(samples: Sequence[Sample], *, of_times: bool = False) -> str:
+def saturated(samples: Sequence[Sample], *, of_times: bool = False, missed_by: float = 0.0) -> str:
     """Why the generator, and not the bed, may be the limit; empty where it is not.
 
     One of several generators that is saturated is enough: the others cannot do its part. Times suffer sooner than rates.
+    Being late explains no more than itself: a promise that was missed by more seconds than that (`missed_by`) was missed.
     """
     for name in dict.fromkeys(sample.generator for sample in samples):
         own = [sample for sample in samples if sample.generator == name]
@@ -198,7 +199,7 @@ def saturated(samples: Sequence[Sample], *, of_times: bool = False) -> str:
             return f"{who} always had work: {ran}"
         if of_times and queued >= STARVED:
             return f"{who} let answers wait: {ran}"
-        if lag > LATE:
+        if lag > max(LATE, missed_by):
             return f"{who} began requests {lag * 1000:.0f} ms after their plan, with users free"
     return ""
 
@@ -214,25 +215,26 @@ def _times(result: Result, what: str, within: Mapping[str, timedelta], histogram
         limit_us = limit.total_seconds() * 1e6
         found = f"{what}: {name} {measured / 1000:g} ms (between {low / 1000:g} and {high / 1000:g})"
         judged = Judged(what, _outcome(high <= limit_us, low > limit_us), found, expected)
-        yield settled(result, judged, of_times=True)
+        yield settled(result, judged, of_times=True, missed_by=(low - limit_us) / 1e6)
 
 
 def _at_least(result: Result, what: str, wanted: float, interval: tuple[float, float, float]) -> Judged:
     low, measured, high = interval
     found = f"{measured:.5g} {what} (between {low:.5g} and {high:.5g})"
     judged = Judged(what, _outcome(low >= wanted, high < wanted), found, f"at least {wanted:g} {what}")
-    return settled(result, judged)
+    short = (wanted - high) / wanted * result.seconds  # so much later as many would have been answered
+    return settled(result, judged, missed_by=short)
 
 
 def _outcome(kept: bool, broken: bool) -> Outcome:
     return "passed" if kept else "failed" if broken else "unknown"
 
 
-def settled(result: Result, judged: Judged, *, of_times: bool = False) -> Judged:
-    """What was not kept is the generator's doing where it was saturated."""
+def settled(result: Result, judged: Judged, *, of_times: bool = False, missed_by: float = 0.0) -> Judged:
+    """What was not kept is the generator's doing where it was saturated; `missed_by` is in seconds."""
     if judged.outcome == "passed":
         return judged
-    if why := saturated(result.generator, of_times=of_times):
+    if why := saturated(result.generator, of_times=of_times, missed_by=missed_by):
         return Judged(judged.what, "unknown", f"generator saturated: {why}; {judged.found}", judged.expected)
     if judged.outcome == "unknown":
         return Judged(

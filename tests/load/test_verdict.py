@@ -10,6 +10,7 @@ import pytest
 from locustfiles.engine import failures as failures_of
 from plumbline.bed.model import Promise, Ratio
 from plumbline.load import verdict
+from plumbline.load.histogram import of_microseconds
 from plumbline.load.result import Result
 from tests.load.measured import CALM, result
 
@@ -37,7 +38,7 @@ def test_a_rate_and_its_interval(by_second: list[int], outcome: str) -> None:
     [
         ({"cpu": 0.97, "queued": 0.0}, "it ran 97 % and waited for a processor 0 %"),
         ({"cpu": 0.3, "queued": 0.65}, "it ran 30 % and waited for a processor 65 %"),
-        ({"lag": 0.05}, "50 ms after their plan"),
+        ({"lag": 0.9}, "900 ms after their plan"),
     ],
 )
 def test_a_saturated_generator_is_not_the_beds_fault(sample: dict[str, float], why: str) -> None:
@@ -96,6 +97,15 @@ def test_a_percentile_and_its_interval(limit: float, outcome: str) -> None:
     (judged,) = verdict.times(result([400] * 5), Promise(within={"p50": timedelta(milliseconds=limit)}))
 
     assert judged.outcome == outcome, judged
+
+
+@pytest.mark.parametrize(("lag", "outcome"), [(0.02, "failed"), (0.9, "unknown")])
+def test_being_late_explains_no_more_than_itself(lag: float, outcome: str) -> None:
+    late = replace(result([10] * 4, sample=replace(CALM, lag=lag)), total=of_microseconds([1_500_000] * 40))
+    rate = next(verdict.rates(late, Promise(rate=13)))
+    time = next(verdict.times(late, Promise(within={"p50": timedelta(seconds=1)})))
+
+    assert (rate.outcome, time.outcome) == (outcome if lag < 0.5 else "failed", outcome)
 
 
 @pytest.mark.parametrize(
