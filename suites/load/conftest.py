@@ -221,15 +221,12 @@ def _told(file: Path, said: str) -> Result | str:
     return f"the run was cut short: {result.stopped}" if result.stopped else result
 
 
-def settle(judged: Iterable[Judged]) -> None:
-    """One broken promise fails; else one of which nothing is known is unknown."""
+def settle(target: str, judged: Iterable[Judged]) -> None:
+    """One broken promise fails; else one of which nothing is known is unknown: by the generator, or by what has failed."""
     every = list(judged)
     for one in every:
         assert one.outcome != "failed", found(one.found, expected=one.expected)
     for one in every:
         if one.outcome == "unknown":
-            raise Unknown(f"{one.found}; expected {one.expected}", cause=_cause(one))
-
-
-def _cause(one: Judged) -> str:
-    return "run:generator" if one.found.startswith("generator") else ""
+            cause = "run:generator" if one.found.startswith("generator") else f"load:{target}"
+            raise Unknown(f"{one.found}; expected {one.expected}", cause=cause)

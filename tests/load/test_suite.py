@@ -110,13 +110,20 @@ def test_an_attack_is_turned_away_and_not_borne() -> None:
 
 
 def test_a_broken_promise_fails_before_an_unknown_one_is_unknown() -> None:
-    settle([KEPT, KEPT])
+    settle("kept", [KEPT, KEPT])
     with pytest.raises(AssertionError, match="8 a second"):
-        settle([KEPT, UNKNOWN, BROKEN])
+        settle("kept", [KEPT, UNKNOWN, BROKEN])
     with pytest.raises(Unknown, match="generator saturated") as caught:
-        settle([KEPT, UNKNOWN])
+        settle("kept", [KEPT, UNKNOWN])
 
     assert caught.value.cause == "run:generator"
+
+
+def test_times_of_a_load_that_got_no_answer_follow_from_that() -> None:
+    with pytest.raises(Unknown) as caught:
+        settle("kept", [Judged("whole request", "unknown", "nothing was measured", "p50 within 2 s")])
+
+    assert caught.value.cause == "load:kept"
 
 
 @pytest.mark.parametrize(
