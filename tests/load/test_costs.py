@@ -48,9 +48,13 @@ def test_where_one_program_is_all_of_them_none_is_missed() -> None:
 
 
 def test_a_process_is_known_by_its_program_and_tells_what_it_has_used() -> None:
-    with subprocess.Popen(["sleep", "30"]) as asleep:
-        told = processes.describe(["sleep"])["processes"][asleep.pid]
-        asleep.kill()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as cat:
+        assert cat.stdin
+        assert cat.stdout
+        cat.stdin.write(b"\n")
+        assert cat.stdout.readline(), "it has begun, and so has its name"
+        told = processes.describe(["cat"])["processes"][cat.pid]
+        cat.kill()
 
     assert told["memory"] >= os.sysconf("SC_PAGE_SIZE")
-    assert (told["name"], told["connections"]) == ("sleep", {})
+    assert (told["name"], told["connections"]) == ("cat", {})
