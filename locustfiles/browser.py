@@ -21,7 +21,7 @@ from locust.runners import MasterRunner
 from locustfiles.calls import CallUser
 from locustfiles.chromium import Chromium
 from locustfiles.failed import CallFailed
-from locustfiles.pages import Browsing, CannotBrowse, program
+from locustfiles.pages import Browsing, CannotBrowse
 from locustfiles.target import EXIT_USAGE, Run, Shape
 
 if TYPE_CHECKING:
@@ -61,7 +61,6 @@ def begin(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         return
     try:
-        program()
         Chromium.begin(environment, browsing())
     except (CannotBrowse, OSError) as error:
         print(f"load: {error}", file=sys.stderr)

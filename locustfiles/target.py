@@ -70,8 +70,8 @@ def requests(target: Target, asked: list[Origin], headers: tuple[str, ...] = ())
 class Run:
     """One test of Locust against a declared target. It is made once a process, by the profile, before any user is.
 
-    `headers` are sent with each request, written as NAME: VALUE. `to` are those of consul, vault, dns and slurm that it
-    knows how to ask; without any, it asks personas and services.
+    `headers` are sent with each request, written as NAME: VALUE. `to` are those of the bed's own systems (consul,
+    vault, dns, slurm, kubernetes) that it knows how to ask; without any, it asks personas and services.
     """
 
     def __init__(self, profile: str, headers: tuple[str, ...] = (), to: tuple[str, ...] = ()) -> None:

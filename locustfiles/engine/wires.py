@@ -22,7 +22,10 @@ class Network:
 
     def servers(self, settings: Settings) -> Servers:
         """Those of all users with these settings."""
-        return self._servers.setdefault(settings, Servers(settings, self._names))
+        found = self._servers.get(settings)
+        if found is None:
+            found = self._servers[settings] = Servers(settings, self._names)
+        return found
 
 
 class Wires:
