@@ -60,6 +60,7 @@ lock: install  ## pin the dependencies of pyproject.toml anew, with hashes
 	$(UV) --extra lab -o requirements/lab.txt
 	$(UV) --extra lab --extra chaos --extra load --extra dev -o requirements/dev.txt
 	$(UV) --all-extras -o requirements/all.txt
+	$(UV:pyproject.toml=requirements/load.in) -c requirements/all.txt -o requirements/load.txt
 
 install: $(VENV)/.installed  ## the Debian packages and the Python environment
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import programs, rootfs
+from lab import programs, python_layer, rootfs
 from lab.cache import cached, digest, publish
 from lab.errors import LabError
 from lab.progress import Progress
@@ -39,8 +39,8 @@ _DEBIAN_NEEDS, _PLAIN_NEEDS = 2_500_000_000, 300_000_000
 class Recipe:
     """What is in an image: programs of the lab (by name, in /usr/local/bin) on top of Debian packages, if any.
 
-    `busybox` adds a static shell and its usual commands in /bin, for images without packages. `seconds` is what making
-    it takes on two cores.
+    `busybox` adds a static shell and its usual commands in /bin, for images without packages. `python` names a lock
+    file in requirements/. `seconds` is what making it takes on two cores.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Recipe:
     entrypoint: tuple[str, ...] = ()
     tag: str = "1"
     busybox: bool = False
+    python: str = ""
     seconds: float = 1
 
     @property
@@ -69,6 +70,7 @@ RECIPES = {
         Recipe("cert-manager", ("cert-manager-controller",), entrypoint=("/usr/local/bin/cert-manager-controller",)),
         Recipe("metrics-server", ("metrics-server",), entrypoint=("/usr/local/bin/metrics-server",)),
         Recipe("agent", packages=_AGENT, seconds=30),
+        Recipe("load", packages=_AGENT, python="load", seconds=15),
         Recipe("k6", ("k6",), packages=_AGENT, seconds=3),
         Recipe(
             "services",
@@ -163,10 +165,11 @@ def _commands(busybox: Path) -> list[str]:
 
 
 def _key(recipe: Recipe, files: Mapping[str, Path]) -> str:
-    row = {name: value for name, value in asdict(recipe).items() if name != "seconds"}
+    row = {name: value for name, value in asdict(recipe).items() if name not in ("seconds", "python")}
     # The path of a program has its version and the digest of its recipe in it.
     used = [str(files[name]) for name in recipe.programs]
-    return digest([row, used, _base_key(recipe), str(_FOLDERS), rootfs.digest() if recipe.busybox else ""])
+    locked = [python_layer.lock(recipe.python)] if recipe.python else []
+    return digest([row, used, _base_key(recipe), str(_FOLDERS), rootfs.digest() if recipe.busybox else "", *locked])
 
 
 def _base_key(recipe: Recipe) -> str:
@@ -185,14 +188,18 @@ def _make(recipe: Recipe, place: tuple[str, str], files: Mapping[str, Path], pro
         if recipe.packages:
             # An artefact of its own: images of the same packages share it, here and on a node.
             layers.append(publish("layer", _base_key(recipe), build_base, needs=_DEBIAN_NEEDS) / "base.tar")
-        top = folder / "programs.tar"
+        top, packages = folder / "programs.tar", folder / "packages.tar"
         if recipe.programs or recipe.busybox:
             busybox = rootfs.ensure() / "bin/busybox" if recipe.busybox else None
             program_layer(top, {name: files[name] for name in recipe.programs}, busybox=busybox)
             layers.append(top)
+        if recipe.python:
+            python_layer.write(packages, recipe.python)
+            layers.append(packages)
         config = {"Entrypoint": list(recipe.entrypoint), "Env": [_PATH]}
         write_image(folder / "image.tar", recipe.reference, layers, config)
-        top.unlink(missing_ok=True)
+        for layer in (top, packages):
+            layer.unlink(missing_ok=True)
 
     with progress.step(step, estimate=recipe.seconds):
         publish(*place, build, needs=_DEBIAN_NEEDS if recipe.packages else _PLAIN_NEEDS)

@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from locustfiles import headless
 from locustfiles.declared import Refused, targets
+from locustfiles.kube.api import ApiError
+from locustfiles.pods.drive import drive
 from plumbline import namespace
 from plumbline.bed import Bed, BedError, load
 from plumbline.bed.model import Target
@@ -43,9 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
             hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"),
             _beside(options, target.during),
         ):
-            if netns := options.netns or (Access.of(bed).netns if target.from_ is None else ""):
+            outside = target.from_ is None or target.workers  # the runner's own place: from there pods are made, too
+            if netns := options.netns or (Access.of(bed).netns if outside else ""):
                 namespace.enter(netns)
-            return _run(options, target)
+            return _run(bed, options, target)
     except (BedError, Refused) as error:
         print(f"load: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -88,37 +92,18 @@ def _beside(options: argparse.Namespace, attack: str | None) -> Iterator[None]:
             process.wait(GRACE)
 
 
-def _run(options: argparse.Namespace, target: Target) -> int:
-    """Locust in a process of its own, since it changes Python under whoever imports it."""
+def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
+    """From pods or from here; then what the run has told is judged."""
     folder = options.report_dir.resolve() / "load" / options.target
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "result.json"
     file.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "locust",
-        "-f",
-        str(FOLDER / f"{target.profile}.py"),
-        "--headless",
-        "--only-summary",
-    ]
-    command += ["--csv", str(folder / "locust"), "--html", str(folder / "locust.html"), "--exit-code-on-error", "0"]
-    command += ["--bed", str(options.bed.resolve()), "--target", options.target, "--result", str(file)]
-    command += ["--ca", str(options.ca.resolve())] if options.ca else []
-    with (folder / "locust.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            code = process.wait((target.time + target.around).total_seconds() + GRACE)
-        except KeyboardInterrupt:  # Locust has had it too: it ends with what was measured
-            code = process.wait(target.around.total_seconds() + GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
+    said = (_in_pods if target.workers else _here)(bed, options, folder)
     result = results.find(file)
     if result is None:
-        said = (folder / "locust.log").read_text(encoding="utf-8", errors="replace").strip()[-600:]
-        print(f"load: Locust ended with {code} and told no result: {said}", file=sys.stderr)
+        log = folder / "locust.log"
+        told = log.read_text(encoding="utf-8", errors="replace").strip()[-600:] if log.exists() else ""
+        print(f"load: {said} and told no result: {told}", file=sys.stderr)
         return 1
     judged = list(verdict.judge(result, target))
     if ratio := target.promise.ratio:
@@ -129,6 +114,37 @@ def _run(options: argparse.Namespace, target: Target) -> int:
     for one in judged:
         print(f"{one.outcome}: {one.found}; expected {one.expected}")
     return 0 if all(one.outcome == "passed" for one in judged) else 1
+
+
+def _in_pods(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
+    """Master and workers in the cluster; how that ended."""
+    (folder / "locust.log").unlink(missing_ok=True)
+    try:
+        drive(bed, options.target, options.ca.read_text(encoding="ascii") if options.ca else "", folder)
+    except ApiError as error:
+        return str(error)
+    except KeyboardInterrupt:
+        return "it was interrupted"
+    return "Locust ended"
+
+
+def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
+    """Locust in a process of its own, since it changes Python under whoever imports it; how that ended."""
+    target, ca = targets(bed)[options.target], str(options.ca.resolve()) if options.ca else ""
+    profile, around = str(FOLDER / f"{target.profile}.py"), target.around.total_seconds() + GRACE
+    words = headless.command(sys.executable, profile, str(options.bed.resolve()), options.target, ca)
+    with (folder / "locust.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*words, *headless.files(str(folder))], cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            process.wait(target.time.total_seconds() + around)
+        except KeyboardInterrupt:  # Locust has had it too: it ends with what was measured
+            process.wait(around)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return f"Locust ended with {process.returncode}"
 
 
 def _parser() -> argparse.ArgumentParser:

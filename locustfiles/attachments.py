@@ -21,7 +21,6 @@ import gevent
 from gevent import monkey
 from gevent.threadpool import ThreadPool
 from locust import events, task
-from locust.runners import MasterRunner, WorkerRunner
 
 from locustfiles.engine.request import Request, Script
 from locustfiles.engine.user import EngineUser
@@ -31,11 +30,11 @@ from locustfiles.kube.fleet import Fleet
 from locustfiles.kube.journal import Journal
 from locustfiles.kube.objects import ATTACHMENTS, attachment
 from locustfiles.kube.watching import Watch
-from locustfiles.target import EXIT_USAGE, Run, Shape
+from locustfiles.target import Run, Shape
 from plumbline.bed.throughput import KUBERNETES
 from plumbline.load.result import Result
 
-run = Run("attachments", to=(KUBERNETES,))
+run = Run("attachments", to=(KUBERNETES,), alone=True)
 _EXIT_UNFULFILLED = 1
 _IMPATIENT = 5.0
 """Seconds that the watch has for its end."""
@@ -98,11 +97,6 @@ course: Course
 def prepare(environment: Any, **_: Any) -> None:
     """After the bed has been read; ends the process where the objects cannot be made."""
     global course  # noqa: PLW0603 - one a process, as Locust's own environment is
-    if isinstance(environment.runner, MasterRunner | WorkerRunner):
-        print(
-            "load: attachments are made by one process: leave out --processes, --master and --worker", file=sys.stderr
-        )
-        sys.exit(EXIT_USAGE)
     # Locust listens for this signal only later, and by itself it would end the process with all objects left behind
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_EXIT_UNFULFILLED))
     course = Course()

@@ -27,7 +27,7 @@ from locustfiles.target import EXIT_USAGE, Run, Shape
 if TYPE_CHECKING:
     from locust.env import Environment
 
-run = Run("browser")
+run = Run("browser", alone=True)
 _turns = itertools.count()
 
 

@@ -115,8 +115,11 @@ def _token(nobody: Rights, servers: list[Origin], login: dict[str, str]) -> str:
     raise Refused(f"Vault does not let the gate in: {said}")
 
 
-def of_kubeconfig(text: str) -> Rights:
-    """Whom to trust, and the certificate with its key or the token to show. Refused where the text is something else."""
+def of_kubeconfig(text: str, name: str = LOAD) -> Rights:
+    """Whom to trust, and the certificate with its key or the token to show; `name` is the credential's.
+
+    Refused where the text is something else.
+    """
     try:
         document: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
         (cluster,), (user,) = document["clusters"], document["users"]
@@ -126,7 +129,7 @@ def of_kubeconfig(text: str) -> Rights:
         pair = (user["user"][f"client-{part}-data"] for part in ("certificate", "key"))
         return Rights(authority, "\n".join(map(_decoded, pair)))
     except (YAMLError, KeyError, TypeError, ValueError, binascii.Error):
-        raise Refused(f"access.credentials.{LOAD} is no kubeconfig with {_KUBECONFIG}") from None
+        raise Refused(f"access.credentials.{name} is no kubeconfig with {_KUBECONFIG}") from None
 
 
 def _decoded(data: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from locust import LoadTestShape, events
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from locustfiles.calls import Calls, CallUser
 from locustfiles.declared import Refused, targets
@@ -71,11 +71,14 @@ class Run:
     """One test of Locust against a declared target. It is made once a process, by the profile, before any user is.
 
     `headers` are sent with each request, written as NAME: VALUE. `to` are those of the bed's own systems (consul,
-    vault, dns, slurm, kubernetes) that it knows how to ask; without any, it asks personas and services.
+    vault, dns, slurm, kubernetes) that it knows how to ask; without any, it asks personas and services. `alone`: it is
+    driven by one process, and not by master and workers.
     """
 
-    def __init__(self, profile: str, headers: tuple[str, ...] = (), to: tuple[str, ...] = ()) -> None:
-        self.profile, self.headers, self.to = profile, headers, to
+    def __init__(
+        self, profile: str, headers: tuple[str, ...] = (), to: tuple[str, ...] = (), *, alone: bool = False
+    ) -> None:
+        self.profile, self.headers, self.to, self.alone = profile, headers, to, alone
         self.name = ""
         self.bed: Bed
         self.target: Target
@@ -101,6 +104,8 @@ class Run:
             self.bed = load(options.bed)
             self.name, self.target = chosen(self.bed, options.target, self.profile)
             self._require_known()
+            if self.alone and isinstance(environment.runner, MasterRunner | WorkerRunner):
+                raise Refused(f"{self.profile} is driven by one process: leave out workers, --master and --processes")
             self.rights = rights(self.bed, self.target)
             self.asked = origins(self.bed, self.target)
         except (BedError, BedUnreachable, Refused) as error:

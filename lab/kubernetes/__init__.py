@@ -53,6 +53,13 @@ def kubeconfig(bed: Bed, pki: Pki, user: str, groups: tuple[str, ...] = (), *, s
     return _kubeconfig(server or bed.kubernetes.api, pki.authority("kubernetes-ca").certificate, user, pair)
 
 
+def credential(bed: Bed, pki: Pki, user: str, file: Path) -> str:
+    """The path of a file, for root only, with the kubeconfig of a user."""
+    file.touch(mode=0o600)
+    file.write_text(kubeconfig(bed, pki, user))
+    return str(file)
+
+
 def service_address(bed: Bed) -> IPv4Address:
     """The cluster address of the `kubernetes` service: the first of the service network."""
     assert bed.kubernetes is not None

@@ -57,10 +57,7 @@ def settle(bed: Bed, pki: Pki, folder: Path, deadline: float, progress: Progress
     """The kubeconfig of the user who makes agents and attachments, and may do nothing else."""
     if not rights.needed(bed):
         return {}
-    file = folder / "load_kubeconfig"
-    file.touch(mode=0o600)
-    file.write_text(kubernetes.kubeconfig(bed, pki, rights.MAKER))
-    return {rights.CREDENTIAL: str(file)}
+    return {rights.CREDENTIAL: kubernetes.credential(bed, pki, rights.MAKER, folder / "load_kubeconfig")}
 
 
 def manifests(bed: Bed) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from lab import kwok, netns, programs
+from lab import generators, kwok, netns, programs
 from lab.pki import Pki
 from lab.places import run_dir
 from lab.progress import Progress
@@ -26,6 +26,7 @@ from lab.workloads.scaling import scalers
 from lab.workloads.secrets import values
 from lab.workloads.settling import replace_outdated, wait_settled
 from plumbline.bed import Bed
+from plumbline.load import rights
 
 __all__ = [
     "GATE",
@@ -56,6 +57,7 @@ def manifests(bed: Bed, pki: Pki, secrets: Material) -> list[Manifest]:
         objects.attachment_definition(),
         *access(bed),
         *kwok.manifests(bed),
+        *generators.manifests(bed),
         *objects.storage(bed),
         *objects.attachments(bed),
         *objects.secrets(bed, secrets.secrets),
@@ -76,7 +78,8 @@ def definitions(bed: Bed, progress: Progress | None = None) -> list[Manifest]:
 
 def images(bed: Bed) -> set[str]:
     """Short names of the images that the bed's pods are made of."""
-    return {PAUSE} | {image for workload in bed.workloads.values() for image in program_images(workload.program)}
+    of_workloads = {image for workload in bed.workloads.values() for image in program_images(workload.program)}
+    return {PAUSE} | of_workloads | ({generators.IMAGE} if rights.workers_needed(bed) else set())
 
 
 def node_images(bed: Bed) -> dict[str, set[str]]:
@@ -85,6 +88,8 @@ def node_images(bed: Bed) -> dict[str, set[str]]:
     for workload in bed.workloads.values():
         for node in bed.selected(workload.on):
             result[node] |= program_images(workload.program)
+    for node in generators.on(bed):
+        result[node].add(generators.IMAGE)
     return result
 
 

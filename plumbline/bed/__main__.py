@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from plumbline.bed import Bed, BedError, load, schema
 from plumbline.bed.consistency import inconsistencies
+from plumbline.bed.show import show
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,15 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(show(bed))
         return 0
     return _check(bed)
-
-
-def show(bed: Bed) -> str:
-    """A bed file in which nothing is left to expand; loading it gives the same bed."""
-    yaml: Any = YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = False, 120, False
-    text = io.StringIO()
-    yaml.dump(bed.model_dump(mode="json", by_alias=True, exclude_defaults=True), text)
-    return text.getvalue()
 
 
 def _check(bed: Bed) -> int:

@@ -19,6 +19,12 @@ def unanswered(bed: Bed, tree: Tree) -> Iterator[Problem]:
         at, lacks = f"load.targets.{name}", _lacking(bed, target)
         if lacks:
             yield Problem(tree.find(f"{at}.to").spot, f"{at}.to", lacks[0], lacks[1], lacks[2])
+        if target.workers and bed.load and (bed.load.image is None or bed.kubernetes is None):
+            yield Problem(
+                tree.find(f"{at}.workers").spot, f"{at}.workers", "an image, and Kubernetes to run it",
+                "no kubernetes" if bed.kubernetes is None else "no load.image",
+                "add load.image: what locustfiles/Containerfile makes; or leave workers out",
+            )  # fmt: skip
         if target.promise.ratio and bed.load:
             other = bed.load.targets[target.promise.ratio.of]
             if (inspected(bed, target), inspected(bed, other)) != (True, False):

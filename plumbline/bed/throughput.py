@@ -133,6 +133,10 @@ class Target(Strict):
         default="kept", description="new: a connection and a full handshake for each request"
     )
     users: Count
+    workers: Count | None = Field(
+        default=None,
+        description="generators in pods of their own, at the place of `from`, which share its users; without it, one on this machine",
+    )
     pace: Count | None = Field(
         default=None, description="requests planned a second (open loop); without it each follows an answer"
     )
@@ -177,6 +181,10 @@ class Target(Strict):
             raise ValueError("to: kubernetes, where a stage of objects is promised")
         if promise.ratio and self.pace:
             raise ValueError("no pace, where a ratio is promised: what is planned is no measure of what is borne")
+        if self.workers and not self.from_:
+            raise ValueError("from: the workload at whose place its workers are")
+        if self.workers and self.workers > self.users:
+            raise ValueError(f"a user for each worker at least, {self.workers}")
 
     @property
     def is_attack(self) -> bool:
@@ -217,6 +225,9 @@ class Load(Strict):
     noise: Share = Field(
         default=0.1,
         description="by how much a figure may be worse than in the last good run and be called no regression",
+    )
+    image: str | None = Field(
+        default=None, description="what workers are made of: locustfiles/Containerfile, in a registry of the bed's"
     )
     targets: dict[Name, Target] = Field(default={})
 

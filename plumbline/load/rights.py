@@ -1,10 +1,14 @@
-"""Who makes and who plays agents and attachments (seed 004), and what they may do: what a lab applies, and a bed's owner."""
+"""Who makes pods as load or for load, and what they may do: what a lab applies, and a bed's owner.
+
+Attachments and the agents that fulfil them (seed 004) are load; workers are generators of load, in pods of their own.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from plumbline.bed import Bed
+from plumbline.bed.model import Target
 from plumbline.bed.throughput import KUBERNETES
 
 MAKER, PLAYER = "plumbline-load", "plumbline-agents"
@@ -17,10 +21,24 @@ MARK = "plumbline.load/agent"
 """Label and taint of every agent, and of nothing else. Who plays agents knows them by it."""
 AGENT_PREFIX = "plumbline-agent-"
 FILE = Path(__file__).with_name("attachments.yaml")
-"""The rights, as objects of Kubernetes."""
+"""The rights of both, as objects of Kubernetes."""
+
+WORKERS = "plumbline-workers"
+"""The user who makes workers, and the namespace where they are."""
+WORKERS_CREDENTIAL = "kubernetes-workers"
+"""Of access.credentials: the text of a kubeconfig of that user."""
+WORKERS_FILE = Path(__file__).with_name("workers.yaml")
 
 
 def needed(bed: Bed) -> bool:
     """Whether any load target of the bed makes attachments."""
-    targets = bed.load.targets.values() if bed.load else ()
-    return bed.kubernetes is not None and any(target.to == KUBERNETES for target in targets)
+    return bed.kubernetes is not None and any(target.to == KUBERNETES for target in _targets(bed))
+
+
+def workers_needed(bed: Bed) -> bool:
+    """Whether any load target of the bed is driven from pods."""
+    return bed.kubernetes is not None and any(target.workers for target in _targets(bed))
+
+
+def _targets(bed: Bed) -> tuple[Target, ...]:
+    return tuple(bed.load.targets.values()) if bed.load else ()

@@ -28,6 +28,8 @@ STARVED = 0.5
 long that their times tell of this machine."""
 LATE = 0.01
 """Seconds that starts of an open loop may be late, with a user free, before the plan is not the plan any more."""
+SILENT = 2.0
+"""Seconds at the begin or the end in which a worker tells nothing of itself, from which on it was not there."""
 
 REFUSALS = frozenset(
     {
@@ -187,6 +189,8 @@ def saturated(samples: Sequence[Sample], *, of_times: bool = False, missed_by: f
     One of several generators that is saturated is enough: the others cannot do its part. Times suffer sooner than rates.
     Being late explains no more than itself: a promise that was missed by more seconds than that (`missed_by`) was missed.
     """
+    if why := _away(samples):
+        return why
     for name in dict.fromkeys(sample.generator for sample in samples):
         own = [sample for sample in samples if sample.generator == name]
         seconds = sum(sample.seconds for sample in own) or 1.0
@@ -201,6 +205,20 @@ def saturated(samples: Sequence[Sample], *, of_times: bool = False, missed_by: f
             return f"{who} let answers wait: {ran}"
         if lag > max(LATE, missed_by):
             return f"{who} began requests {lag * 1000:.0f} ms after their plan, with users free"
+    return ""
+
+
+def _away(samples: Sequence[Sample]) -> str:
+    """Which of several workers died or came in between: meanwhile nobody sent its part. A run's own process is no worker."""
+    names = dict.fromkeys(sample.generator for sample in samples)
+    if "" in names:
+        return ""
+    began, ended = min((s.at - s.seconds for s in samples), default=0.0), max((s.at for s in samples), default=0.0)
+    for name in names:
+        own = [sample for sample in samples if sample.generator == name]
+        away = max(min(s.at - s.seconds for s in own) - began, ended - max(s.at for s in own))
+        if away > SILENT:
+            return f"generator {name} was not there for {away:.0f} s"
     return ""
 
 

@@ -28,6 +28,8 @@ from plumbline.subjects import Thing
 
 GRACE = 150.0
 """Seconds that a run has beside its warm-up and steady phase."""
+STARTS_PODS = 300.0
+"""Seconds that pods may take to start and to be removed, beside that."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -126,11 +128,13 @@ class Runs:
         attack = self._bed.load.targets[spec.during] if self._bed.load and spec.during else None
         command = [sys.executable, "-m", "locustfiles", target.name, "--bed", str(bed_file(self._config).resolve())]
         command += ["--report-dir", str(folder)]
-        command += ["--netns", self._place(spec.from_)] if spec.from_ else []
+        command += ["--netns", self._place(spec.from_)] if spec.from_ and not spec.workers else []
         over_https = spec.from_ and spec.to and spec.to not in SYSTEMS
         command += ["--ca", str(self._trusted(spec))] if over_https else []
-        command += ["--during-netns", self._place(attack.from_)] if attack and attack.from_ else []
+        if attack and attack.from_ and not attack.workers:
+            command += ["--during-netns", self._place(attack.from_)]
         limit = (max(spec.time, attack.time if attack else spec.time) + spec.around).total_seconds() + GRACE
+        limit += STARTS_PODS if spec.workers else 0
         driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
         for one in driven:
             (folder / "load" / one.name / "result.json").unlink(missing_ok=True)

@@ -147,6 +147,42 @@ def test_what_the_control_plane_of_a_bed_has_to_have(
     assert "bed.yaml:" in str(caught.value)
 
 
+SPREAD = """
+{over}
+load:
+  limits: {{users: 50, requests: 10000, time: 1m}}
+  {image}
+  targets:
+    spread: {{profile: tls_inspection, {way}, users: 3, workers: {workers}, promise: {{rate: 9}}}}
+"""
+SPREAD_WORDS = {
+    "over": "",
+    "image": "image: registry.invalid/load:1",
+    "way": "from: agent, to: personas",
+    "workers": "3",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"image": ""},
+            "load.targets.spread.workers: expected an image, and Kubernetes to run it, found no load.image",
+        ),
+        ({"workers": "4"}, "expected a user for each worker at least, 4"),
+        ({"way": "to: consul"}, "expected from: the workload at whose place its workers are"),
+        ({"workers": "0"}, "load.targets.spread.workers: expected"),
+    ],
+)
+def test_what_workers_need(small_with: With, changed: dict[str, str], said: str) -> None:
+    with pytest.raises(BedError) as caught:
+        small_with(SPREAD.format(**{**SPREAD_WORDS, **changed}))
+
+    assert said in str(caught.value)
+    assert "bed.yaml:" in str(caught.value)
+
+
 BESIDE = """
 flows: [{{from: agent, to: personas, through: fw, expect: inspected}}, {{from: files, to: personas, through: fw, expect: {way}}}]
 load:

@@ -71,16 +71,32 @@ class Cluster:
         return {"metadata": {"resourceVersion": version}, "items": items}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Answering(BaseHTTPRequestHandler):
+    """What every stand-in for an API server does."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def answer(self, status: int, document: Object | bytes) -> None:
+        """Sends a document, or a text as it is."""
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+
+class _Handler(Answering):
     cluster: Cluster
 
     def do_GET(self) -> None:
         path, _, words = self.path.partition("?")
         query = parse_qs(words)
         if "watch" not in query:
-            self._answer(200, self.cluster.listed(path, query))
+            self.answer(200, self.cluster.listed(path, query))
             return
         self.send_response(200)
         self.send_header("Connection", "close")
@@ -97,10 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         made = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
-            self._answer(403, {"message": "not allowed"})
+            self.answer(403, {"message": "not allowed"})
             return
         self.cluster.create(self.path, made)
-        self._answer(201, made)
+        self.answer(201, made)
 
     def do_DELETE(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -109,23 +125,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.cluster.pods.clear()
         elif path == AGENTS:
             self.cluster.nodes.pop(name, None)
-        self._answer(200, {})
-
-    def _answer(self, status: int, document: Object) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        self.answer(200, {})
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
     """On loopback, with a certificate for its address and a kubeconfig that trusts it."""
-    authority, cluster = Authority("cluster"), Cluster()
+    cluster = Cluster()
+    with serving(folder, type("Handler", (_Handler,), {"cluster": cluster})) as (cluster.url, cluster.kubeconfig):
+        yield cluster
+
+
+@contextmanager
+def serving(folder: Path, handler: type[BaseHTTPRequestHandler]) -> Iterator[tuple[str, str]]:
+    """A server over HTTPS on loopback: its URL, and a kubeconfig that trusts it."""
+    authority = Authority("cluster")
     leaf = authority.leaf("127.0.0.1")
     (folder / "pair.pem").write_text(leaf.certificate + leaf.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -137,19 +151,15 @@ def running(folder: Path) -> Iterator[Cluster]:
         def handle_error(self, *_: Any) -> None:
             """Whoever watches goes without a word."""
 
-    with Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"cluster": cluster})) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        cluster.url = f"https://127.0.0.1:{server.server_address[1]}"
-        cluster.kubeconfig = yaml.safe_dump(
-            {
-                "clusters": [{"cluster": {"server": cluster.url, "certificate-authority-data": _in(authority)}}],
-                "users": [{"user": {"token": TOKEN}}],
-            }
-        )
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        shown = {"server": url, "certificate-authority-data": _in(authority)}
+        kubeconfig = yaml.safe_dump({"clusters": [{"cluster": shown}], "users": [{"user": {"token": TOKEN}}]})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            yield cluster
+            yield url, kubeconfig
         finally:
             server.shutdown()
             thread.join()

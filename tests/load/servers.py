@@ -52,7 +52,7 @@ def caddy(folder: Path, address: str = "127.0.0.1", port: int = 0) -> Iterator[O
         (folder / f"{name}.pem").write_text(text)
     (folder / "cert.pem").write_text(leaf.certificate)
     (folder / "key.pem").write_text(leaf.key)
-    port = port or _free()
+    port = port or free()
     (folder / "caddy.json").write_text(json.dumps(_config(folder, address, port)))
     command = [str(programs.ensure(["caddy"])["caddy"]), "run", "--config", str(folder / "caddy.json")]
     with (folder / "caddy.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
@@ -114,7 +114,7 @@ def rude() -> Iterator[str]:
             thread.join()
 
 
-def _free() -> int:
+def free() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

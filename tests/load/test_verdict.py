@@ -51,6 +51,17 @@ def test_a_saturated_generator_is_not_the_beds_fault(sample: dict[str, float], w
     assert why in judged.found
 
 
+@pytest.mark.parametrize(("seen", "outcome"), [(range(8), "failed"), (range(5), "unknown"), (range(4, 8), "unknown")])
+def test_what_a_worker_that_was_away_did_not_send_is_not_the_beds_fault(seen: range, outcome: str) -> None:
+    there = [(one, second) for one, seconds in (("a", range(8)), ("b", seen)) for second in seconds]
+    samples = tuple(replace(CALM, generator=one, at=second + 1.0, seconds=1.0) for one, second in there)
+
+    (judged,) = verdict.rates(replace(result([800, 810, 790]), generator=samples), Promise(rate=950))
+
+    assert judged.outcome == outcome
+    assert ("generator b was not there for" in judged.found) == (outcome == "unknown")
+
+
 def test_times_suffer_sooner_than_rates_where_others_have_the_processors() -> None:
     seen = result([400] * 5, sample=replace(CALM, queued=0.55))
     promise = Promise(rate=950, within={"p50": timedelta(milliseconds=1.2)})

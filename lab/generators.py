@@ -1,0 +1,59 @@
+"""Generators of load in pods: their image, and who may make them. Nothing of them runs until a load target is driven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import kubernetes
+from lab.disks import FileSpec
+from lab.machine import Volume
+from lab.pki import Pki
+from lab.progress import Progress
+from plumbline.bed import Bed
+from plumbline.load import rights
+
+IMAGE = "load"
+
+
+def programs(bed: Bed) -> tuple[str, ...]:
+    """None on a node: all is in the image."""
+    return ()
+
+
+def files(bed: Bed, pki: Pki, folder: Path) -> dict[str, dict[str, FileSpec]]:
+    """None."""
+    return {}
+
+
+def volumes(bed: Bed, binaries: Mapping[str, Path]) -> dict[str, dict[str, Volume]]:
+    """None."""
+    return {}
+
+
+def units(bed: Bed, node: str) -> tuple[str, ...]:
+    """None."""
+    return ()
+
+
+def settle(bed: Bed, pki: Pki, folder: Path, deadline: float, progress: Progress) -> dict[str, str]:
+    """The kubeconfig of the user who makes the pods, and may do nothing else."""
+    if not rights.workers_needed(bed):
+        return {}
+    return {rights.WORKERS_CREDENTIAL: kubernetes.credential(bed, pki, rights.WORKERS, folder / "workers_kubeconfig")}
+
+
+def manifests(bed: Bed) -> list[dict[str, Any]]:
+    """Their namespace, and the rights of that user, as any bed has them that has workers."""
+    if not rights.workers_needed(bed):
+        return []
+    return list(yaml.safe_load_all(rights.WORKERS_FILE.read_text(encoding="utf-8")))
+
+
+def on(bed: Bed) -> set[str]:
+    """The nodes where workers may be."""
+    targets = bed.load.targets.values() if bed.load and bed.kubernetes else ()
+    return {node for one in targets if one.workers for node in bed.selected(bed.workloads[one.from_ or ""].on)}
