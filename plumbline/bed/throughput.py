@@ -53,6 +53,8 @@ MOST_JOBS = 2000
 """What one target may submit to Slurm, whose queue holds 10,000 of all users by default."""
 AROUND_OBJECTS, EACH_OBJECT = timedelta(seconds=60), timedelta(milliseconds=100)
 """How long objects may take to be made and removed: at least, and for each of them."""
+AROUND_PODS = timedelta(seconds=240)
+"""How long pods of workers may take to start and to be removed."""
 Within = dict[Quantile, Duration]
 
 
@@ -207,7 +209,7 @@ class Target(Strict):
     def around(self) -> timedelta:
         """How long it may take beside that to make what has to be there before, and to remove what was made."""
         if self.factors is None:
-            return timedelta()
+            return AROUND_PODS if self.workers else timedelta()
         return AROUND_OBJECTS + EACH_OBJECT * self.made
 
     @property

@@ -28,8 +28,6 @@ from plumbline.subjects import Thing
 
 GRACE = 150.0
 """Seconds that a run has beside its warm-up and steady phase."""
-STARTS_PODS = 300.0
-"""Seconds that pods may take to start and to be removed, beside that."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -134,7 +132,6 @@ class Runs:
         if attack and attack.from_ and not attack.workers:
             command += ["--during-netns", self._place(attack.from_)]
         limit = (max(spec.time, attack.time if attack else spec.time) + spec.around).total_seconds() + GRACE
-        limit += STARTS_PODS if spec.workers else 0
         driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
         for one in driven:
             (folder / "load" / one.name / "result.json").unlink(missing_ok=True)
