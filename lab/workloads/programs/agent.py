@@ -1,5 +1,7 @@
 """An agent of the test bed: registers with the dashboard every few seconds and answers whether it is fit for work.
 
+Where that fails it tries again each second: once the dashboard is well, agents are, before a kubelet calls it ready.
+
 Fit means: registered within the last half minute, and the bundle that its clients trust can be read and holds
 certificates. It asks with that bundle only, so a wrong one is noticed as the agent's clients would notice it.
 """
@@ -13,7 +15,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-EVERY, STALE, LIMIT = 5.0, 30.0, 4.0
+EVERY, AGAIN, STALE, LIMIT = 5.0, 1.0, 30.0, 4.0
 _state: dict[str, Any] = {"registered": 0.0, "error": "not registered yet"}
 
 
@@ -42,7 +44,7 @@ def keep_registered() -> None:
             if str(error) != _state["error"]:
                 print(f"registration: {error}", flush=True)
             _state["error"] = str(error)
-        time.sleep(EVERY if _state["registered"] else 0.5)
+        time.sleep(AGAIN if _state["error"] else EVERY)
 
 
 class Health(BaseHTTPRequestHandler):
