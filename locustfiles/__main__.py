@@ -103,7 +103,7 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
     if result is None:
         log = folder / "locust.log"
         told = log.read_text(encoding="utf-8", errors="replace").strip()[-600:] if log.exists() else ""
-        print(f"load: {said} and told no result: {told}", file=sys.stderr)
+        print(f"load: {said}{f': {told}' if told else ''}", file=sys.stderr)
         return 1
     judged = list(verdict.judge(result, target))
     if ratio := target.promise.ratio:
@@ -125,7 +125,7 @@ def _in_pods(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
         return str(error)
     except KeyboardInterrupt:
         return "it was interrupted"
-    return "Locust ended"
+    return "the master told no result"
 
 
 def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
@@ -144,7 +144,7 @@ def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    return f"Locust ended with {process.returncode}"
+    return f"Locust ended with {process.returncode} and told no result"
 
 
 def _parser() -> argparse.ArgumentParser:
