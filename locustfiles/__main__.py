@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from locustfiles import headless
 from locustfiles.declared import Refused, targets
@@ -26,7 +28,7 @@ from plumbline.bed.model import Target
 from plumbline.collect.access import Access
 from plumbline.hold import Held, hold
 from plumbline.load import result as results
-from plumbline.load import verdict
+from plumbline.load import spread, verdict
 from plumbline.outcome import BedUnreachable
 
 FOLDER = Path(__file__).parent
@@ -46,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
             hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"),
             _beside(options, target.during),
         ):
-            outside = target.from_ is None or target.workers  # the runner's own place: from there pods are made, too
-            if netns := options.netns or (Access.of(bed).netns if outside else ""):
-                namespace.enter(netns)
+            asks = target.from_ is None or target.workers or target.promise.spread  # from the runner's own place
+            if asks and (place := Access.of(bed).netns):
+                namespace.enter(place)
             return _run(bed, options, target)
     except (BedError, Refused) as error:
         print(f"load: {error}", file=sys.stderr)
@@ -106,6 +108,10 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
         print(f"load: {said} and told no result: {told}", file=sys.stderr)
         return 1
     judged = list(verdict.judge(result, target))
+    if target.promise.spread:
+        result.uses = spread.look(bed, Access.of(bed), target.service or "", result.began)
+        results.write(result, file)
+        judged.append(spread.judge(result, target.promise.spread))
     if ratio := target.promise.ratio:
         beside = (
             results.find(folder.parent / ratio.of / "result.json") or f"python -m locustfiles {ratio.of} comes first"
@@ -133,10 +139,8 @@ def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
     target, ca = targets(bed)[options.target], str(options.ca.resolve()) if options.ca else ""
     profile, around = str(FOLDER / f"{target.profile}.py"), target.around.total_seconds() + GRACE
     words = headless.command(sys.executable, profile, str(options.bed.resolve()), options.target, ca)
-    with (folder / "locust.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*words, *headless.files(str(folder))], cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    with (folder / "locust.log").open("wb") as log, ThreadPoolExecutor(1) as there:
+        process = there.submit(_start, [*words, *headless.files(str(folder))], log, options.netns).result()
         try:
             process.wait(target.time.total_seconds() + around)
         except KeyboardInterrupt:  # Locust has had it too: it ends with what was measured
@@ -145,6 +149,13 @@ def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
             process.kill()
             process.wait()
     return f"Locust ended with {process.returncode}"
+
+
+def _start(words: list[str], log: BinaryIO, netns: str) -> subprocess.Popen[bytes]:
+    """In a namespace that the calling thread enters for this; the process of the run itself stays where it is."""
+    if netns:
+        namespace.enter(netns)
+    return subprocess.Popen(words, cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def _parser() -> argparse.ArgumentParser:
