@@ -18,6 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from locustfiles import headless
 from locustfiles.declared import Refused, targets
 from locustfiles.kube.api import ApiError
@@ -30,6 +33,7 @@ from plumbline.hold import Held, hold
 from plumbline.load import result as results
 from plumbline.load import spread, verdict
 from plumbline.outcome import BedUnreachable
+from plumbline.report.words import duration
 
 FOLDER = Path(__file__).parent
 EXIT_USAGE = 2
@@ -100,7 +104,8 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "result.json"
     file.unlink(missing_ok=True)
-    said = (_in_pods if target.workers else _here)(bed, options, folder)
+    with _shown(options.target, target):
+        said = (_in_pods if target.workers else _here)(bed, options, folder)
     result = results.find(file)
     if result is None:
         log = folder / "locust.log"
@@ -120,6 +125,18 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
     for one in judged:
         print(f"{one.outcome}: {one.found}; expected {one.expected}")
     return 0 if all(one.outcome == "passed" for one in judged) else 1
+
+
+@contextmanager
+def _shown(name: str, target: Target) -> Iterator[None]:
+    """How long it takes, and has taken: in a terminal as it goes on, elsewhere in one line before."""
+    console, takes = Console(stderr=True), f"about {duration((target.time + target.around / 2).total_seconds())}"
+    if not console.is_terminal:
+        print(f"load: {name}, {takes}", file=sys.stderr, flush=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn(f"[dim]of {takes}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(f"load {name}", total=None)
+        yield
 
 
 def _in_pods(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
