@@ -13,8 +13,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from locustfiles import headless
 from locustfiles.declared import Refused, targets
@@ -26,8 +31,9 @@ from plumbline.bed.model import Target
 from plumbline.collect.access import Access
 from plumbline.hold import Held, hold
 from plumbline.load import result as results
-from plumbline.load import verdict
+from plumbline.load import spread, verdict
 from plumbline.outcome import BedUnreachable
+from plumbline.report.words import duration
 
 FOLDER = Path(__file__).parent
 EXIT_USAGE = 2
@@ -46,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
             hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"),
             _beside(options, target.during),
         ):
-            outside = target.from_ is None or target.workers  # the runner's own place: from there pods are made, too
-            if netns := options.netns or (Access.of(bed).netns if outside else ""):
-                namespace.enter(netns)
+            asks = target.from_ is None or target.workers or target.promise.spread  # from the runner's own place
+            if asks and (place := Access.of(bed).netns):
+                namespace.enter(place)
             return _run(bed, options, target)
     except (BedError, Refused) as error:
         print(f"load: {error}", file=sys.stderr)
@@ -98,7 +104,8 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "result.json"
     file.unlink(missing_ok=True)
-    said = (_in_pods if target.workers else _here)(bed, options, folder)
+    with _shown(options.target, target):
+        said = (_in_pods if target.workers else _here)(bed, options, folder)
     result = results.find(file)
     if result is None:
         log = folder / "locust.log"
@@ -106,6 +113,10 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
         print(f"load: {said}{f': {told}' if told else ''}", file=sys.stderr)
         return 1
     judged = list(verdict.judge(result, target))
+    if target.promise.spread:
+        result.uses = spread.look(bed, Access.of(bed), target.service or "", result.began)
+        results.write(result, file)
+        judged.append(spread.judge(result, target.promise.spread))
     if ratio := target.promise.ratio:
         beside = (
             results.find(folder.parent / ratio.of / "result.json") or f"python -m locustfiles {ratio.of} comes first"
@@ -114,6 +125,18 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
     for one in judged:
         print(f"{one.outcome}: {one.found}; expected {one.expected}")
     return 0 if all(one.outcome == "passed" for one in judged) else 1
+
+
+@contextmanager
+def _shown(name: str, target: Target) -> Iterator[None]:
+    """How long it takes, and has taken: in a terminal as it goes on, elsewhere in one line before."""
+    console, takes = Console(stderr=True), f"about {duration((target.time + target.around / 2).total_seconds())}"
+    if not console.is_terminal:
+        print(f"load: {name}, {takes}", file=sys.stderr, flush=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn(f"[dim]of {takes}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(f"load {name}", total=None)
+        yield
 
 
 def _in_pods(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
@@ -133,10 +156,8 @@ def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
     target, ca = targets(bed)[options.target], str(options.ca.resolve()) if options.ca else ""
     profile, around = str(FOLDER / f"{target.profile}.py"), target.around.total_seconds() + GRACE
     words = headless.command(sys.executable, profile, str(options.bed.resolve()), options.target, ca)
-    with (folder / "locust.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*words, *headless.files(str(folder))], cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    with (folder / "locust.log").open("wb") as log, ThreadPoolExecutor(1) as there:
+        process = there.submit(_start, [*words, *headless.files(str(folder))], log, options.netns).result()
         try:
             process.wait(target.time.total_seconds() + around)
         except KeyboardInterrupt:  # Locust has had it too: it ends with what was measured
@@ -145,6 +166,13 @@ def _here(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
             process.kill()
             process.wait()
     return f"Locust ended with {process.returncode} and told no result"
+
+
+def _start(words: list[str], log: BinaryIO, netns: str) -> subprocess.Popen[bytes]:
+    """In a namespace that the calling thread enters for this; the process of the run itself stays where it is."""
+    if netns:
+        namespace.enter(netns)
+    return subprocess.Popen(words, cwd=FOLDER.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from lab.workloads.objects import Manifest, manifest
 from plumbline.bed import Bed
+from plumbline.bed.cluster import Autoscaler
+from plumbline.bed.model import Workload
 
-_CPU = "500m"
-"""Use of a pod above which there should be more of them: absolute, since requests in a lab are only a token."""
+_UNDECLARED = Autoscaler(cpu="500m")
+"""Where the bed says only that there is an autoscaler: absolute, since requests in a lab are mostly a token."""
 _CALM = 300
 
 
@@ -22,15 +24,17 @@ def scalers(bed: Bed) -> list[Manifest]:
                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": workload.kind, "name": name},
                 "minReplicas": workload.replicas,
                 "maxReplicas": max(workload.scale or {workload.replicas}),
-                "metrics": [
-                    {
-                        "type": "Resource",
-                        "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": _CPU}},
-                    }
-                ],
-                "behavior": {"scaleUp": {"stabilizationWindowSeconds": _CALM}},
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": _target(workload)}}],
+                "behavior": {"scaleUp": {"stabilizationWindowSeconds": _CALM if workload.hpa is True else 0}},
             },
         )
         for name, workload in bed.workloads.items()
         if workload.hpa
     ]
+
+
+def _target(workload: Workload) -> Manifest:
+    cpu = (_UNDECLARED if isinstance(workload.hpa, bool) else workload.hpa).cpu
+    if cpu.endswith("%"):
+        return {"type": "Utilization", "averageUtilization": int(cpu.removesuffix("%"))}
+    return {"type": "AverageValue", "averageValue": cpu}

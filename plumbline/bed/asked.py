@@ -19,6 +19,11 @@ def unanswered(bed: Bed, tree: Tree) -> Iterator[Problem]:
         at, lacks = f"load.targets.{name}", _lacking(bed, target)
         if lacks:
             yield Problem(tree.find(f"{at}.to").spot, f"{at}.to", lacks[0], lacks[1], lacks[2])
+        if (spread := target.promise.spread) and spread.replicas > (most := _most(bed, target)):
+            yield Problem(
+                tree.find(f"{at}.promise.spread.replicas").spot, f"{at}.promise.spread.replicas",
+                f"at most {most}, as many as {target.service} may have", str(spread.replicas), "mend one of the two",
+            )  # fmt: skip
         if target.workers and bed.load and (bed.load.image is None or bed.kubernetes is None):
             yield Problem(
                 tree.find(f"{at}.workers").spot, f"{at}.workers", "an image, and Kubernetes to run it",
@@ -34,6 +39,11 @@ def unanswered(bed: Bed, tree: Tree) -> Iterator[Problem]:
                     f"{_way(bed, target)} beside {_way(bed, other)}",
                     "name a target by a flow with expect: bypassed, or from a workload on the persona's own network",
                 )  # fmt: skip
+
+
+def _most(bed: Bed, target: Target) -> int:
+    workload = bed.workloads[target.service or ""]
+    return max(workload.scale or {workload.replicas})
 
 
 def inspected(bed: Bed, target: Target) -> bool:

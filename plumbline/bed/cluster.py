@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -50,6 +50,14 @@ class Attachment(Strict):
     routes: tuple[Cidr, ...] = ()
 
 
+class Autoscaler(Strict):
+    """What a HorizontalPodAutoscaler scales by."""
+
+    cpu: Annotated[str, Field(pattern=r"^\d{1,4}(%|m)$")] = Field(
+        description="of each pod on average, above which there should be more of them: 50% of its request, or 500m"
+    )
+
+
 class Workload(Strict):
     """Pods that must run, where, and with what."""
 
@@ -69,7 +77,7 @@ class Workload(Strict):
     certificate: Name | None = None
     storage: Name | None = None
     trusts: Name | None = Field(default=None, description="the authority whose bundle its clients trust")
-    hpa: bool = False
+    hpa: bool | Autoscaler = Field(default=False, description="its replicas follow its load, within its scale")
     uses: tuple[Name, ...] = Field(default=(), description="workloads without which its pods cannot work")
 
 

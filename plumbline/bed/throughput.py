@@ -73,6 +73,17 @@ class Ratio(Strict):
     rate: Share = Field(description="how many of its good answers a second must be borne here, at least: 30%")
 
 
+class Spread(Strict):
+    """Pods of a service that share a load, at the end of its steady phase."""
+
+    replicas: Count = Field(
+        description="so many of them are ready, at least: an autoscaler has long seen the load by then"
+    )
+    least: Share = Field(
+        default=0.3, description="of what each uses on average: so much the idlest of them uses, at least"
+    )
+
+
 class Promise(Strict):
     """What a target must keep to in its steady phase. A time is that which so many percent of all answers keep to."""
 
@@ -83,6 +94,7 @@ class Promise(Strict):
     handshake: Within = Field(default={}, description="of TLS")
     first_byte: Within = Field(default={}, description="from the connection's being ready to the first byte")
     ratio: Ratio | None = Field(default=None, description="beside another target, by the same users without a pace")
+    spread: Spread | None = Field(default=None, description="over the pods of its service")
     created: Within = Field(default={}, description="of an object: until the API server has answered")
     scheduled: Within = Field(default={}, description="of an object: until it is seen to have its agent")
     failed: Share | None = Field(
@@ -183,6 +195,8 @@ class Target(Strict):
             raise ValueError("to: kubernetes, where a stage of objects is promised")
         if promise.ratio and self.pace:
             raise ValueError("no pace, where a ratio is promised: what is planned is no measure of what is borne")
+        if promise.spread and not self.service:
+            raise ValueError("service, where a spread over its pods is promised")
         if self.workers and not self.from_:
             raise ValueError("from: the workload at whose place its workers are")
         if self.workers and self.workers > self.users:

@@ -67,12 +67,22 @@ class Cost:
     said: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one pod of the target's service used at the end of the steady phase, in processors; None where nobody tells."""
+
+    pod: str
+    ready: bool
+    cpu: float | None = None
+
+
 @dataclass
 class Result:
     """The steady phase of a run; `seconds` is how long it was, `total` the times of answers from their planned start.
 
     `phases` are parts of it, by name: connect and tls have one time for each new connection, first byte for each answer.
-    Of an object that is made, `total` goes until it is fulfilled. `costs` are those of the bed, where they were measured.
+    Of an object that is made, `total` goes until it is fulfilled. `costs` are those of the bed, where they were measured,
+    and `uses` those of single pods.
     `stopped` says why it ended before its time, if it did.
     """
 
@@ -87,6 +97,7 @@ class Result:
     by_second: tuple[Second, ...] = ()
     generator: tuple[Sample, ...] = ()
     costs: tuple[Cost, ...] = ()
+    uses: tuple[Use, ...] = ()
     stopped: str = ""
 
     @property
@@ -140,6 +151,7 @@ class Result:
             "by_second": [asdict(second) for second in self.by_second],
             "generator": [asdict(sample) for sample in self.generator],
             "costs": [asdict(cost) for cost in self.costs],
+            "uses": [asdict(use) for use in self.uses],
             "stopped": self.stopped,
         }
 
@@ -155,6 +167,7 @@ class Result:
             by_second=tuple(Second(**second) for second in data["by_second"]),
             generator=tuple(Sample(**sample) for sample in data["generator"]),
             costs=tuple(Cost(**cost) for cost in data.get("costs", ())),
+            uses=tuple(Use(**use) for use in data.get("uses", ())),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plumbline.bed import Bed
+from plumbline.bed.cluster import Autoscaler
 from plumbline.bed.model import Workload
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
@@ -24,6 +25,13 @@ def autoscaler(facts: Facts, workload: Thing[Workload]) -> dict[str, Any] | None
     return None
 
 
+def by_cpu(known: dict[str, Any]) -> list[str]:
+    """The use of a processor above which there should be more pods, as a bed file has it."""
+    cpu = (metric.get("resource", {}) for metric in known["spec"].get("metrics", ()))
+    targets = [one["target"] for one in cpu if one.get("name") == "cpu"]
+    return [f"{t['averageUtilization']}%" if "averageUtilization" in t else t.get("averageValue", "") for t in targets]
+
+
 @check(
     "kubernetes.autoscaler",
     severity="major",
@@ -33,13 +41,15 @@ def autoscaler(facts: Facts, workload: Thing[Workload]) -> dict[str, Any] | None
 )
 @for_each("workload", cases.scaled)
 def test_an_autoscaler_keeps_within_the_scale(workload: Thing[Workload], facts: Facts) -> None:
-    """There is an autoscaler, whose least and most lie within the declared scale."""
+    """There is an autoscaler, whose least and most lie within the declared scale, and which scales by what is declared."""
     known = autoscaler(facts, workload)
     scale = workload.spec.scale or frozenset({workload.spec.replicas})
 
     assert known is not None, found("none", expected=f"{min(scale)} to {max(scale)} replicas")
     least, most = known["spec"].get("minReplicas", 1), known["spec"]["maxReplicas"]
     assert {least, most} <= scale, found(f"{least} to {most}", expected=f"within {min(scale)} to {max(scale)}")
+    if isinstance(workload.spec.hpa, Autoscaler):
+        assert workload.spec.hpa.cpu in by_cpu(known), found(by_cpu(known) or "no cpu", expected=workload.spec.hpa.cpu)
 
 
 @check(

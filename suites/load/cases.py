@@ -31,6 +31,11 @@ def borne(bed: Bed) -> list[Case]:
     return [one for one in targets(bed) if not one.value.spec.is_attack]
 
 
+def shared(bed: Bed) -> list[Case]:
+    """The targets whose load the pods of a service have to share."""
+    return [one for one in borne(bed) if one.value.spec.promise.spread]
+
+
 def compared(bed: Bed) -> list[Case]:
     """The targets that are measured beside another one."""
     return [one for one in borne(bed) if one.value.spec.promise.ratio]

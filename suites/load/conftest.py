@@ -17,7 +17,7 @@ from plumbline.bed.model import Target
 from plumbline.bed.throughput import SYSTEMS
 from plumbline.check import found
 from plumbline.facts import Facts
-from plumbline.load import baseline, table, verdict
+from plumbline.load import baseline, spread, table, verdict
 from plumbline.load import result as results
 from plumbline.load.result import Result
 from plumbline.load.verdict import Judged
@@ -162,6 +162,11 @@ class Runs:
             except Unknown as unknown:
                 yield verdict.ratio(result, str(unknown), ratio)
 
+    def spreads(self, target: Thing[Target]) -> Iterator[Judged]:
+        """Whether the pods of its service share the load; nothing where that is not promised."""
+        if promised := target.spec.promise.spread:
+            yield spread.judge(self.result(target), promised)
+
     def failures(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised share of failures."""
         yield from verdict.failures(self.result(target), target.spec.promise)
@@ -180,7 +185,7 @@ class Runs:
             self._compare(target, result, [])
             return
         borne = [] if target.spec.is_attack else [*self.rates(target), *self.times(target)]
-        judged = [*borne, *self.ratios(target), *self.failures(target)]
+        judged = [*borne, *self.ratios(target), *self.spreads(target), *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
             results.write(result, file)
         self._compare(target, result, judged)

@@ -56,6 +56,19 @@ def test_inspection_leaves_the_promised_share_of_the_rate(target: Thing[Target],
 
 
 @check(
+    "load.spread",
+    severity="major",
+    remedy="kubectl describe hpa; does the Service keep clients with one pod (sessionAffinity), or do clients keep their connections?",
+    consequence="more pods are no more power: one of them does all the work until it falls",
+    source="seed 003, Kubernetes Horizontal Pod Autoscaling",
+)
+@for_each("target", cases.shared)
+def test_pods_share_the_load(target: Thing[Target], runs: Runs) -> None:
+    """There are as many pods as promised at the end of the steady phase, and each has a fair part of the load."""
+    settle(target.name, [*runs.spreads(target)])
+
+
+@check(
     "load.failures",
     severity="critical",
     kind="active",

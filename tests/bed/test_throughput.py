@@ -147,6 +147,35 @@ def test_what_the_control_plane_of_a_bed_has_to_have(
     assert "bed.yaml:" in str(caught.value)
 
 
+SCALED = """
+workloads: {{files: {{scale: 1-4, hpa: {{cpu: "{cpu}"}}}}}}
+load:
+  limits: {{users: 50, requests: 10000, time: 1m}}
+  targets:
+    scaled: {{profile: webui_dos, from: agent, {to}, users: 3, promise: {{spread: {{replicas: {replicas}}}}}}}
+"""
+SCALED_WORDS = {"cpu": "50%", "to": "service: files", "replicas": "4"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"replicas": "5"},
+            "load.targets.scaled.promise.spread.replicas: expected at most 4, as many as files may have",
+        ),
+        ({"to": "to: personas"}, "expected service, where a spread over its pods is promised"),
+        ({"cpu": "half"}, "workloads.files.hpa"),
+    ],
+)
+def test_what_a_spread_needs(small_with: With, changed: dict[str, str], said: str) -> None:
+    assert small_with(SCALED.format(**SCALED_WORDS)).load
+    with pytest.raises(BedError) as caught:
+        small_with(SCALED.format(**{**SCALED_WORDS, **changed}))
+
+    assert said in str(caught.value)
+
+
 SPREAD = """
 {over}
 load:
