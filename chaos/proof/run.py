@@ -24,7 +24,8 @@ _AGAIN = 20.0
 _ATTEMPTS = 3
 _PART_EVERY = 4
 """Groups between two looks without a fault, where not all faults are run: a look takes as long as half a group."""
-_GUESS = {True: 4.0, False: 22.0}
+_BEDLESS_S, _SESSION_S, _EACH_S = 4.0, 40.0, 3.5
+"""Before any row is known: a fault of the bed file; a group of faults of the bed, and each fault in it besides."""
 
 
 class Unhealthy(Exception):
@@ -71,7 +72,7 @@ def prove(plan: Plan, earlier: Proof | None, told: Told, save: Callable[[Proof],
     told.kept(len(state.rows))
     for row in _groups(plan, state, told, left):
         state.rows[row.fault] = row.model_copy(update={"digest": wanted[row.fault]})
-        told.row(row, _estimate(state, [f for f in left if f.fault not in state.rows]))
+        told.row(row, _estimate(plan, state, [f for f in left if f.fault not in state.rows]))
         save(_proof(plan, state))
         if row.state == "not-undone":
             raise Stop(
@@ -240,11 +241,12 @@ def _proof(plan: Plan, state: _State) -> Proof:
     )
 
 
-def _estimate(state: _State, left: Sequence[Fault]) -> float:
+def _estimate(plan: Plan, state: _State, left: Sequence[Fault]) -> float:
     """Seconds until the end, from what rows of the same kind have taken so far."""
-    total = 0.0
+    total, size = 0.0, max(1, min(plan.together, len(left)))
+    guess = {True: _BEDLESS_S, False: _SESSION_S / size + _EACH_S}
     for bedless in (True, False):
         took = [row.seconds.total for row in state.rows.values() if (row.layer == BEDLESS) == bedless]
-        each = sum(took) / len(took) if took else _GUESS[bedless]
+        each = sum(took) / len(took) if took else guess[bedless]
         total += each * sum((fault.layer == BEDLESS) == bedless for fault in left)
     return total
