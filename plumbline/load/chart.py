@@ -100,7 +100,7 @@ def _generator(samples: Sequence[Sample], x: Callable[[float], float]) -> Panel:
         "100 %",
         lines=(
             Line("ran", "middle", _points((x(s.at), s.cpu) for s in shown)),
-            Line("ran or waited for a processor", "worst", _points((x(s.at), s.cpu + s.queued) for s in shown)),
+            Line("ran or waited", "worst", _points((x(s.at), s.cpu + s.queued) for s in shown)),
         ),
     )
 
