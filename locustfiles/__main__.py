@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,6 +41,8 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 GRACE = 60.0
 """Seconds that Locust has for its start and its end."""
+_STARTS = timedelta(seconds=60)
+"""What all that is there for a run alone takes at most, in most cases, to be made and removed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -130,9 +133,10 @@ def _run(bed: Bed, options: argparse.Namespace, target: Target) -> int:
 @contextmanager
 def _shown(name: str, target: Target) -> Iterator[None]:
     """How long it takes, and has taken: in a terminal as it goes on, elsewhere in one line before."""
-    console, takes = Console(stderr=True), f"about {duration((target.time + target.around / 2).total_seconds())}"
+    around = min(target.around, _STARTS) / 2
+    console, takes = Console(stderr=True), f"about {duration((target.time + around).total_seconds())}"
     if not console.is_terminal:
-        print(f"load: {name}, {takes}", file=sys.stderr, flush=True)
+        print(f"load: {name}, {takes}", flush=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn(f"[dim]of {takes}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task(f"load {name}", total=None)
