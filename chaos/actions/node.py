@@ -280,6 +280,17 @@ class NodeClock(OnNode, Commanded):
         return f"SetEnv LD_PRELOAD={_FAKETIME} FAKETIME={self.offset:+d}"
 
 
+_SAY = """\
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  echo "<3>$1" > /dev/kmsg
+  dmesg --level=err | grep -qF "$1" && exit 0
+  sleep 0.5
+done
+exit 1
+"""
+"""Again until it is there: the kernel drops what many write at the same time (printk.devkmsg)."""
+
+
 @action("node.kernel-message")
 class KernelMessage(OnNode, Commanded):
     """A message of level error in the kernel's log. It stays there: nobody can take one out again."""
@@ -288,7 +299,7 @@ class KernelMessage(OnNode, Commanded):
     text: str = Field(pattern=r"^[\w .:,-]{1,80}$")
 
     def commands(self, bed: Bed, place: Place) -> Commands:
-        return [] if self.is_so(bed, place) else [["sh", "-c", 'echo "<3>$1" > /dev/kmsg', "say", self.text]]
+        return [] if self.is_so(bed, place) else [["sh", "-c", _SAY, "say", self.text]]
 
     def back(self, bed: Bed, place: Place) -> list[Call]:
         return []
