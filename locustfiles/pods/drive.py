@@ -55,18 +55,21 @@ class _Log:
 
     def __init__(self, api: Api, path: str) -> None:
         self.text = self.error = ""
-        self._thread = threading.Thread(target=self._read, args=(api, path), daemon=True)
-        self._thread.start()
+        # Not by join: one that is interrupted believes from then on that the thread has ended (Python 3.11).
+        self._ended = threading.Event()
+        threading.Thread(target=self._read, args=(api, path), daemon=True).start()
 
     def wait(self, seconds: float) -> None:
         """Returns when the pod has ended, or the time is over."""
-        self._thread.join(seconds)
+        self._ended.wait(seconds)
 
     def _read(self, api: Api, path: str) -> None:
         try:
             self.text = api.text(path)
         except ApiError as error:
             self.error = str(error)
+        finally:
+            self._ended.set()
 
 
 @contextmanager

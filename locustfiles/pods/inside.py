@@ -26,7 +26,7 @@ def main() -> int:
     folder.mkdir(exist_ok=True)
     with (folder / "locust.log").open("wb") as log:
         process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))  # as by Ctrl-C
         code = process.wait()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -39,7 +40,7 @@ class Pod:
         while True:
             command = [sys.executable if word == "python3" else word for word in words]
             with subprocess.Popen(
-                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
             ) as process:
                 self.process = process
                 self.made["status"] = {"phase": "Running", "podIP": "127.0.0.1"}
@@ -57,7 +58,10 @@ class Pod:
     def send(self, how: signal.Signals) -> None:
         """To its process, where that runs."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(how)
+            if how == signal.SIGKILL:  # with all that it has started, as whatever is in a container
+                os.killpg(self.process.pid, how)
+            else:
+                self.process.send_signal(how)
 
     def connections(self) -> list[Any]:
         """Of its process, over TCP."""

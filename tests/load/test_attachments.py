@@ -131,4 +131,6 @@ def test_nothing_is_made_where_load_is_not_allowed_or_nobody_fulfils(start: Star
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Of all of its threads: the one that enters a namespace starts the run."""
+    told = (file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(child) for text in told for child in text.split()]

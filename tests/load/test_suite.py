@@ -106,7 +106,7 @@ def test_a_target_of_kubernetes_stands_on_the_api() -> None:
 def test_an_attack_is_turned_away_and_not_borne() -> None:
     targets, borne = ({one.id for one in some(load(LAB))} for some in (cases.targets, cases.borne))
 
-    assert targets - borne == {"webui-flood"}
+    assert targets - borne == {"webui-flood", "webui-kept-flood"}
 
 
 def test_a_broken_promise_fails_before_an_unknown_one_is_unknown() -> None:
