@@ -119,6 +119,8 @@ def test_no_image_is_pulled_and_every_image_can_be_made(applied: Applied) -> Non
     used = {c["image"] for item in applied.controllers() for c in _spec(item)["containers"]}
 
     assert used <= {recipe.reference for recipe in images.RECIPES.values()}
+    if applied.bed.load and applied.bed.load.image:  # of workers, which a load run makes
+        used.add(applied.bed.load.image)
     assert {image.partition("/")[2].partition(":")[0] for image in used} | {"pause"} == workloads.images(applied.bed)
     assert {c["imagePullPolicy"] for item in applied.controllers() for c in _spec(item)["containers"]} == {"Never"}
 
@@ -126,7 +128,7 @@ def test_no_image_is_pulled_and_every_image_can_be_made(applied: Applied) -> Non
 def test_a_node_is_given_the_images_of_what_it_may_run(lab: Applied) -> None:
     given = workloads.node_images(lab.bed)
 
-    assert given["ucs-3"] == {"pause", "k6", "agent", "cni"}
+    assert given["ucs-3"] == {"pause", "k6", "agent", "cni", "load"}
     assert "services" not in given["ucs-2"]
 
 
