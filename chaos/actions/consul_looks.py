@@ -81,13 +81,16 @@ class Elections(_Look):
 
 @action("consul.servers")
 class Servers(_Look):
-    """Whether the leader calls every server healthy; it looks every two seconds."""
+    """Whether every declared server is healthy to the leader.
+
+    It looks every two seconds, calls one that failed unhealthy, and some seconds later strikes it off."""
 
     healthy: bool = True
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         _, found = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
-        return bool(found["Healthy"]) is self.healthy
+        there = {server["Name"] for server in found["Servers"] or ()}
+        return (bool(found["Healthy"]) and set(declared_in(bed).servers) <= there) is self.healthy
 
 
 @action("consul.serves")

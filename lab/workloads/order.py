@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.workloads.rendering import NETWORKS, PROVIDES
+from lab.workloads.rendering import PROVIDES
+from plumbline.bed.cluster import NETWORKS
 
 Manifest = dict[str, Any]
 

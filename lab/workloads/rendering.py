@@ -21,12 +21,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from lab.errors import LabError
 from plumbline.bed import Bed
+from plumbline.bed.cluster import NETWORKS
 from plumbline.bed.model import Workload
 
 Manifest = dict[str, Any]
 
 REGISTRY, TAG = "lab.plumbline", "1"
-NETWORKS = "k8s.v1.cni.cncf.io/networks"
 METRICS = "plumbline.lab/metrics"
 CONFIGURATION = "plumbline.lab/configuration"
 PROVIDES = "plumbline.lab/provides"
@@ -74,11 +74,6 @@ def program_images(program: str) -> set[str]:
     return set(_IMAGE.findall(_source(program).read_text()))
 
 
-def labels(name: str, workload: Workload) -> dict[str, str]:
-    """Labels that the pods of a workload are found by."""
-    return dict(workload.pods) or {"app.kubernetes.io/name": name}
-
-
 def render(bed: Bed, name: str, material: Material) -> list[Manifest]:
     """The objects of one workload. LabError where there is no template for its program."""
     workload = bed.workloads[name]
@@ -88,7 +83,7 @@ def render(bed: Bed, name: str, material: Material) -> list[Manifest]:
             bed=bed,
             name=name,
             workload=workload,
-            labels=labels(name, workload),
+            labels=workload.labels(name),
             material=material,
             kubernetes=bed.kubernetes,
             personas={n: p for n, p in bed.personas.items() if p.workload == name},
@@ -133,7 +128,7 @@ def _place(document: Manifest, name: str, workload: Workload) -> None:
 
 
 def _controller(bed: Bed, name: str, workload: Workload, pods: Manifest, configuration: list[Manifest]) -> Manifest:
-    selector = labels(name, workload)
+    selector = workload.labels(name)
     spec: dict[str, Any] = {
         "enableServiceLinks": False,
         "automountServiceAccountToken": "serviceAccountName" in pods["spec"],

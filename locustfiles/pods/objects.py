@@ -15,6 +15,7 @@ from typing import Any
 
 from locustfiles import headless
 from plumbline.bed import Bed
+from plumbline.bed.cluster import NETWORKS
 from plumbline.bed.model import Target
 from plumbline.bed.show import show
 from plumbline.load.rights import WORKERS as NAMESPACE
@@ -22,7 +23,6 @@ from plumbline.load.rights import WORKERS as NAMESPACE
 CONFIGMAPS, PODS = (f"/api/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("configmaps", "pods"))
 OURS = "app.kubernetes.io/name=plumbline-load"
 """The label by which the next run finds what a killed one has left."""
-NETWORKS = "k8s.v1.cni.cncf.io/networks"
 START_S = 120
 """Seconds that all pods have to start, and all workers to find their master."""
 LEFT_S = 300

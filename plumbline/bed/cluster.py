@@ -8,6 +8,9 @@ from pydantic import Field
 
 from plumbline.bed.types import Address, Cidr, Count, Integers, Labels, Mtu, Name, Port, Strict, Whole
 
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+"""The annotation by which a pod names the networks it is attached to (Network Plumbing Working Group)."""
+
 
 class Overlay(Strict):
     """The pod network between nodes."""
@@ -79,6 +82,10 @@ class Workload(Strict):
     trusts: Name | None = Field(default=None, description="the authority whose bundle its clients trust")
     hpa: bool | Autoscaler = Field(default=False, description="its replicas follow its load, within its scale")
     uses: tuple[Name, ...] = Field(default=(), description="workloads without which its pods cannot work")
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Labels that the pods of the workload of this name are found by."""
+        return self.pods or {"app.kubernetes.io/name": name}
 
 
 class Secret(Strict):

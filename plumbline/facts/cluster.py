@@ -9,13 +9,13 @@ from typing import Any
 
 from plumbline import x509
 from plumbline.bed import Bed
+from plumbline.bed.cluster import NETWORKS
 from plumbline.outcome import Unknown
 
 API = "kubernetes:api"
 Object = dict[str, Any]
 _KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 _NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
-_NETWORKS = "k8s.v1.cni.cncf.io/networks"
 
 
 @dataclass(frozen=True)
@@ -246,8 +246,7 @@ class Cluster:
     def _workload_of(self, metadata: Object) -> str:
         labels = metadata.get("labels") or {}
         for name, workload in self._bed.workloads.items():
-            wanted = workload.pods or {"app.kubernetes.io/name": name}
-            if workload.namespace == metadata["namespace"] and wanted.items() <= labels.items():
+            if workload.namespace == metadata["namespace"] and workload.labels(name).items() <= labels.items():
                 return name
         return ""
 
@@ -299,7 +298,7 @@ def _pod(item: Object, workload: str) -> Pod:
         status.get("podIP", ""), status.get("phase", ""), ready, "deletionTimestamp" in metadata,
         sum(s.get("restartCount", 0) for s in states),
         said or ("" if ready else (scheduled if "nodeName" not in item["spec"] else why)),
-        annotations.get(_NETWORKS, ""), _attached(annotations.get(_NETWORK_STATUS, "")), item,
+        annotations.get(NETWORKS, ""), _attached(annotations.get(_NETWORK_STATUS, "")), item,
     )  # fmt: skip
 
 

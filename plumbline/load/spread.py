@@ -22,7 +22,7 @@ _UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3}
 def look(bed: Bed, access: Access, name: str, since: float) -> tuple[Use, ...]:
     """The running pods of a workload; what one used is told where it was measured after a moment (Unix time)."""
     workload = bed.workloads[name]
-    labels = workload.pods or {"app.kubernetes.io/name": name}
+    labels = workload.labels(name)
     asked = f"namespaces/{workload.namespace}/pods?labelSelector={','.join(f'{k}%3D{v}' for k, v in labels.items())}"
     pods: dict[str, Any] = object_at(access, f"/api/v1/{asked}") or {"items": ()}
     metrics: dict[str, Any] = object_at(access, f"/apis/metrics.k8s.io/v1beta1/{asked}") or {"items": ()}

@@ -218,7 +218,7 @@ def _away(samples: Sequence[Sample]) -> str:
         own = [sample for sample in samples if sample.generator == name]
         away = max(min(s.at - s.seconds for s in own) - began, ended - max(s.at for s in own))
         if away > SILENT:
-            return f"generator {name} was not there for {away:.0f} s"
+            return f"{name} was not there for {away:.0f} s"
     return ""
 
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(1800)
 @for_each("target", cases.borne)
 def test_the_promised_rate_is_borne(target: Thing[Target], runs: Runs) -> None:
     """Answers, connections and Mbit a second are as many as promised, and no fewer than in the last good run."""
-    settle(target.name, [*runs.rates(target)])
+    settle(target.name, runs.rates(target))
 
 
 @check(
@@ -38,7 +38,7 @@ def test_the_promised_rate_is_borne(target: Thing[Target], runs: Runs) -> None:
 @for_each("target", cases.borne)
 def test_answers_come_in_time(target: Thing[Target], runs: Runs) -> None:
     """Percentiles of request, handshake and first byte keep to what is promised, and are no longer than before."""
-    settle(target.name, [*runs.times(target)])
+    settle(target.name, runs.times(target))
 
 
 @check(
@@ -52,7 +52,7 @@ def test_answers_come_in_time(target: Thing[Target], runs: Runs) -> None:
 @for_each("target", cases.compared)
 def test_inspection_leaves_the_promised_share_of_the_rate(target: Thing[Target], runs: Runs) -> None:
     """The rate is at least the promised share of another target's, whose requests are not inspected."""
-    settle(target.name, [*runs.ratios(target)])
+    settle(target.name, runs.ratios(target))
 
 
 @check(
@@ -65,7 +65,7 @@ def test_inspection_leaves_the_promised_share_of_the_rate(target: Thing[Target],
 @for_each("target", cases.shared)
 def test_pods_share_the_load(target: Thing[Target], runs: Runs) -> None:
     """There are as many pods as promised at the end of the steady phase, and each has a fair part of the load."""
-    settle(target.name, [*runs.spreads(target)])
+    settle(target.name, runs.spreads(target))
 
 
 @check(
@@ -79,4 +79,4 @@ def test_pods_share_the_load(target: Thing[Target], runs: Runs) -> None:
 @for_each("target", cases.targets)
 def test_next_to_nothing_fails(target: Thing[Target], runs: Runs) -> None:
     """The share of failed requests is at most the promised one; of an attack, as many as promised are turned away."""
-    settle(target.name, [*runs.failures(target)])
+    settle(target.name, runs.failures(target))

@@ -32,7 +32,7 @@ def greets(answer: Tcp, program: str) -> bool:
 @for_each("workload", cases.served)
 def test_a_service_leads_to_its_pods(workload: Thing[Workload], facts: Facts) -> None:
     """There is a service on the declared port, and its selector selects the pods of the workload."""
-    labels = workload.spec.pods or {"app.kubernetes.io/name": workload.name}
+    labels = workload.spec.labels(workload.name)
     services = [
         s["metadata"]["name"]
         for s in facts.kubernetes.objects("services")

@@ -19,7 +19,7 @@ from lab import images, programs, workloads
 from lab.errors import LabError
 from lab.pki import Pki
 from lab.workloads.objects import duration
-from lab.workloads.rendering import Material, labels, render
+from lab.workloads.rendering import Material, render
 from plumbline.bed import Bed, load
 
 ROOT = Path(__file__).parents[2]
@@ -87,9 +87,9 @@ def test_every_workload_has_its_controller_as_declared(applied: Applied) -> None
         assert controller["metadata"]["namespace"] == workload.namespace
         assert _spec(controller).get("nodeSelector", {}) == workload.on
         assert controller["spec"].get("replicas", workload.replicas) == workload.replicas
-        assert controller["spec"]["selector"]["matchLabels"] == labels(name, workload)
+        assert controller["spec"]["selector"]["matchLabels"] == workload.labels(name)
         pods = controller["spec"]["template"]["metadata"]
-        assert labels(name, workload).items() <= pods["labels"].items()
+        assert workload.labels(name).items() <= pods["labels"].items()
         assert pods["annotations"].get("k8s.v1.cni.cncf.io/networks") == workload.attach
 
 
