@@ -116,15 +116,15 @@ def _kept(rows: list[Row], faults: Sequence[Fault], state: State, error: str, be
 
 
 def _judged(plan: Plan, faults: Sequence[Fault], begun: float, see: Callable[[Path], Looked]) -> list[Row]:
-    """The gate's reports stay in reports/proof/<fault>/ where there is something to mend."""
-    reports = plan.folder / "proof" / faults[0].fault
+    """The gate's reports stay in reports/proof/<fault>/ where one was not hit; of a group, also if it is hit later."""
+    reports = plan.folder / "proof" / together.merged(faults).fault
     shutil.rmtree(reports, ignore_errors=True)
     try:
         looked = see(reports)
     except NoGate as error:
         return [_unjudged(fault, "no-gate", str(error), begun) for fault in faults]
     rows = [_row_of(fault, [f for f in faults if f is not fault], looked, begun) for fault in faults]
-    if len(faults) > 1 or rows[0].hit:  # of several, one that is not hit is tried by itself, and has its own
+    if all(row.hit for row in rows):
         shutil.rmtree(reports, ignore_errors=True)
     return rows
 

@@ -68,6 +68,8 @@ def prove(plan: Plan, earlier: Proof | None, told: Told, save: Callable[[Proof],
         state.rows = {row.fault: row for row in earlier.rows if row.hit and wanted.get(row.fault) == row.digest}
         state.healthy = list(earlier.healthy)
         state.begun -= earlier.seconds
+    else:
+        shutil.rmtree(plan.folder / "proof", ignore_errors=True)  # what an earlier proof has kept
     left = [fault for fault in plan.faults if fault.fault not in state.rows]
     told.kept(len(state.rows))
     for row in _groups(plan, state, told, left):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from chaos.fault import Fault
 from chaos.proof import rows, run, together
+from chaos.proof.gate import Looked
 from chaos.proof.model import Healthy, Proof, Row
 from chaos.proof.plan import Plan
 from plumbline.bed import load
+from tests.chaos.gates import check, finding, gate
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -90,6 +94,26 @@ def test_what_is_missed_in_company_is_put_in_in_less_and_last_by_itself(
     assert proof.detected == len(NAMES)
     assert proof.again == 0
     assert bench.looks == 4  # before, and after each round
+
+
+@pytest.mark.parametrize(("subject", "kept"), [("node:ucs-2", ["a-and-1-more"]), ("node:ucs-1", [])])
+def test_what_the_gate_said_of_a_group_is_kept_where_one_of_it_was_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, subject: str, kept: list[str]
+) -> None:
+    first, second = _fault("a"), _fault("b").model_copy(update={"red": ("host.swap",)})
+    said = gate(
+        [check("host.mtu", "node:ucs-1", "failed"), check("host.swap", subject, "failed")],
+        [finding("host.mtu", ["node:ucs-1"]), finding("host.swap", [subject])],
+    )
+    monkeypatch.setattr(rows, "session", lambda bed, fault: nullcontext(SimpleNamespace(since=0.0, environment={})))
+    monkeypatch.setattr(
+        rows, "look", lambda bed, suites, folder, *_, **__: folder.mkdir(parents=True) or Looked(said, 1, 1)
+    )
+    bed = load(Path("inventories/lab.yaml"))
+
+    rows.on_the_bed(Plan(bed, [first, second], Path("suites"), tmp_path), [first, second])
+
+    assert [folder.name for folder in (tmp_path / "proof").glob("*")] == kept
 
 
 def test_what_is_missed_by_itself_has_one_more_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
