@@ -83,7 +83,8 @@ class Elections(_Look):
 class Servers(_Look):
     """Whether every declared server is healthy to the leader.
 
-    It looks every two seconds, calls one that failed unhealthy, and some seconds later strikes it off."""
+    It looks every two seconds, calls one that failed unhealthy, and some seconds later strikes it off.
+    """
 
     healthy: bool = True
 

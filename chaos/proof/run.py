@@ -69,7 +69,8 @@ def prove(plan: Plan, earlier: Proof | None, told: Told, save: Callable[[Proof],
         state.healthy = list(earlier.healthy)
         state.begun -= earlier.seconds
     else:
-        shutil.rmtree(plan.folder / "proof", ignore_errors=True)  # what an earlier proof has kept
+        for kept in (plan.folder / "proof").glob("*/gate.json"):  # of an earlier proof
+            shutil.rmtree(kept.parent, ignore_errors=True)
     left = [fault for fault in plan.faults if fault.fault not in state.rows]
     told.kept(len(state.rows))
     for row in _groups(plan, state, told, left):

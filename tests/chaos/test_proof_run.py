@@ -116,6 +116,16 @@ def test_what_the_gate_said_of_a_group_is_kept_where_one_of_it_was_missed(
     assert [folder.name for folder in (tmp_path / "proof").glob("*")] == kept
 
 
+def test_reports_of_an_earlier_proof_go_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("proof/lost-and-9-more/gate.json", "proof/mine/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+
+    Bench(monkeypatch, tmp_path, {}).prove(1)
+
+    assert [folder.name for folder in (tmp_path / "proof").iterdir()] == ["mine"]
+
+
 def test_what_is_missed_by_itself_has_one_more_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bench = Bench(monkeypatch, tmp_path, {"c": 0})
     proof = bench.prove(1)

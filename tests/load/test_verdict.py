@@ -59,7 +59,7 @@ def test_what_a_worker_that_was_away_did_not_send_is_not_the_beds_fault(seen: ra
     (judged,) = verdict.rates(replace(result([800, 810, 790]), generator=samples), Promise(rate=950))
 
     assert judged.outcome == outcome
-    assert ("b was not there for" in judged.found) == (outcome == "unknown")
+    assert ("generator saturated: b was not there for" in judged.found) == (outcome == "unknown")
 
 
 def test_times_suffer_sooner_than_rates_where_others_have_the_processors() -> None:
