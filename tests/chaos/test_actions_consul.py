@@ -32,6 +32,7 @@ class Pretended(Local):
             "gate": {"AccessorID": "a1", "Description": "plumbline: gate", "Policies": [{"Name": "plumbline-gate"}]},
         }
         self.voters = list(VOTERS)
+        self.well = dict.fromkeys(("bettley", "cargyll", "dalt"), True)
         self.catalog: dict[str, str] = {}
         self.units: set[str] = set()
 
@@ -68,6 +69,10 @@ class Pretended(Local):
                 return self._token(method, rest[0] if rest else "", body)
             case ["operator", "raft", "configuration"]:
                 return 200, {"Servers": [{"Address": address, "Voter": True} for address in self.voters]}
+            case ["operator", "autopilot", "health"]:
+                servers = [{"Name": node, "Healthy": well} for node, well in self.well.items()]
+                healthy = all(self.well.values())
+                return 200 if healthy else 429, {"Healthy": healthy, "Servers": servers}
             case ["operator", "raft", "peer"]:
                 self.voters.remove(url.query.removeprefix("address="))
                 return 200, True
@@ -142,6 +147,26 @@ def test_an_undo_holds_no_secret(action: str, arguments: dict[str, Any], reach: 
 
     assert SECRET not in written
     assert GATE not in written
+
+
+@pytest.mark.parametrize(
+    ("well", "healthy"),
+    [
+        ({"bettley": True, "cargyll": True, "dalt": True}, True),
+        ({"bettley": True, "cargyll": True, "dalt": False}, False),
+        ({"bettley": True, "cargyll": True}, False),
+    ],
+    ids=["all there", "one failed", "one struck off"],
+)
+def test_a_server_that_failed_is_missed_even_when_it_is_struck_off(
+    well: dict[str, bool], healthy: bool, reach: Pretended
+) -> None:
+    reach.well = well
+
+    assert [Call("consul.servers", {"healthy": said}).holds(BED, reach) for said in (True, False)] == [
+        healthy,
+        not healthy,
+    ]
 
 
 def test_a_bed_without_consul_refuses_them() -> None:
