@@ -89,9 +89,9 @@ class Servers(_Look):
     healthy: bool = True
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        _, found = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
-        there = {server["Name"] for server in found["Servers"] or ()}
-        return (bool(found["Healthy"]) and set(declared_in(bed).servers) <= there) is self.healthy
+        found = _to_the_leader(bed, reach)
+        healthy = set(declared_in(bed).servers) <= {name for name, server in found.items() if server["Healthy"]}
+        return healthy is self.healthy
 
 
 @action("consul.serves")
@@ -109,12 +109,10 @@ class Serves(_Look):
         declared = declared_in(bed)
         if not {id for id, node, _ in declared.instances() if node == self.node} <= {c["ServiceID"] for c in checks}:
             return False
-        return _answering(bed, reach, self.node) and (self.node not in declared.servers or self._votes(bed, reach))
-
-    def _votes(self, bed: Bed, reach: Reach) -> bool:
-        _, found = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
-        own = [server for server in found["Servers"] if server["Name"] == self.node]
-        return any(server["Voter"] and server["Healthy"] for server in own)
+        if not _answering(bed, reach, self.node):
+            return False
+        own = _to_the_leader(bed, reach).get(self.node, {"Voter": False})
+        return self.node not in declared.servers or bool(own["Voter"] and own["Healthy"])
 
 
 @action("consul.well")
@@ -126,9 +124,8 @@ class Well(_Look):
         members = done(ask(bed, reach, "GET", "/v1/agent/members"))
         if not set(declared.nodes) <= {m["Name"] for m in members if m["Status"] == 1}:
             return False
-        status, autopilot = ask(bed, reach, "GET", "/v1/operator/autopilot/health")
-        voters = {server["Name"] for server in autopilot["Servers"] if server["Voter"]} if status == 200 else set()
-        if not set(declared.servers) <= voters:
+        seen = _to_the_leader(bed, reach)
+        if not set(declared.servers) <= {name for name, s in seen.items() if s["Voter"] and s["Healthy"]}:
             return False
         checks = done(ask(bed, reach, "GET", "/v1/health/state/any"))
         there = {check["ServiceID"] for check in checks if check["Status"] == "passing"}
@@ -139,15 +136,28 @@ class Well(_Look):
         return Elections(many=False).holds(bed, reach)
 
 
+def _to_the_leader(bed: Bed, reach: Reach) -> dict[str, dict[str, Any]]:
+    """What the leader thinks of each server, by name; autopilot's status is 429 where one is not healthy."""
+    found = done(ask(bed, reach, "GET", "/v1/operator/autopilot/health"))
+    return {server["Name"]: server for server in found["Servers"] or ()}
+
+
 def _caught_up(bed: Bed, reach: Reach) -> bool:
-    """Whether every server has applied what any of them calls committed.
+    """Whether every server has applied what any of them called committed when they were first asked.
 
     The leader sends a server its log over another connection than its signs of life: one that lay cut comes back when
-    TCP tries again, which may be half a minute after all else is well.
+    TCP tries again, which may be half a minute after all else is well. Who is asked later knows of writes that came
+    meanwhile: whoever seems behind is asked again.
     """
-    said = [done(ask_at(bed, reach, node, "GET", "/v1/agent/self", None)) for node in declared_in(bed).servers]
-    raft = [one["Stats"]["raft"] for one in said]
-    return min(int(one["applied_index"]) for one in raft) >= max(int(one["commit_index"]) for one in raft)
+    first = {node: _raft(bed, reach, node) for node in declared_in(bed).servers}
+    committed = max(int(raft["commit_index"]) for raft in first.values())
+    behind = [node for node, raft in first.items() if int(raft["applied_index"]) < committed]
+    return all(int(_raft(bed, reach, node)["applied_index"]) >= committed for node in behind)
+
+
+def _raft(bed: Bed, reach: Reach, node: str) -> dict[str, str]:
+    found: dict[str, str] = done(ask_at(bed, reach, node, "GET", "/v1/agent/self", None))["Stats"]["raft"]
+    return found
 
 
 def _answering(bed: Bed, reach: Reach, node: str) -> bool:

@@ -16,14 +16,14 @@ import time
 import traceback
 from pathlib import Path
 
-from chaos.history.client import Client, Talk, find
+from chaos.history.client import FINAL_LIMIT, Client, Talk, find
 from chaos.history.model import Operation, line
 from chaos.reach import Reach
 from plumbline.bed import load
 
 _SYNC = 1.0
-_LAST = 120.0
-"""Seconds in which clients must have ended after it is over."""
+_LAST = FINAL_LIMIT + 20.0
+"""Seconds in which clients must have ended after it is over: they read what is there, and take away what they made."""
 
 
 class _File:

@@ -21,8 +21,8 @@ from chaos.history.model import Kind, Operation, Outcome
 from chaos.reach import Reach
 from plumbline.bed import Bed
 
-FINAL_LIMIT = 30.0
-"""Seconds for which a client tries to read at the end what is there."""
+FINAL_LIMIT = 200.0
+"""Seconds in which every client must have read at the end what is there: more than any `final_limit`."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ class Client(BaseModel):
 class Writer(Client):
     """A client that writes one value after the other, reads after each, and at the end reads what is there."""
 
+    final_limit: ClassVar[float] = 30.0
+    """Seconds for which it tries to read at the end what is there."""
+
     def prepare(self, talk: Talk) -> None:
         """Makes a place of its own, after what was left of an earlier one."""
         raise NotImplementedError
@@ -121,7 +124,7 @@ class Writer(Client):
                     youngest = value
                 if youngest:
                     talk.did("read", partial(self.read, talk, youngest))
-            deadline = time.monotonic() + FINAL_LIMIT
+            deadline = time.monotonic() + self.final_limit
             while talk.did("final", partial(self.final, talk)).outcome != "ok" and time.monotonic() < deadline:
                 time.sleep(1.0)
         finally:

@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from chaos.history.client import Client, find, names
+from chaos.history.client import FINAL_LIMIT, Client, find, names
 from plumbline.bed import Bed
 from plumbline.bed.errors import nearest
 from plumbline.bed.types import Strict
 
 READY_LIMIT = 60.0
-END_LIMIT = 150.0
+END_LIMIT = FINAL_LIMIT + 50.0
 MOST_RATE = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
 

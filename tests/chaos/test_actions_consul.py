@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from chaos.actions import consul_looks
 from chaos.call import Call
-from chaos.reach import LIMIT, Done
+from chaos.reach import LIMIT, Done, Reach
 from plumbline import curl, places
+from plumbline.bed import Bed
 from tests.chaos.reaches import Local, bed
 
 BED = bed()
@@ -167,6 +170,21 @@ def test_a_server_that_failed_is_missed_even_when_it_is_struck_off(
         healthy,
         not healthy,
     ]
+
+
+@pytest.mark.parametrize(("behind", "caught_up"), [((), True), (("bettley",), False)])
+def test_writes_that_come_while_servers_are_asked_leave_none_behind(
+    behind: tuple[str, ...], caught_up: bool, reach: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = count(100)
+
+    def raft(bed: Bed, reach: Reach, node: str) -> dict[str, str]:
+        index = str(next(written))
+        return {"commit_index": index, "applied_index": "7" if node in behind else index}
+
+    monkeypatch.setattr(consul_looks, "_raft", raft)
+
+    assert consul_looks._caught_up(BED, reach) is caught_up
 
 
 def test_a_bed_without_consul_refuses_them() -> None:

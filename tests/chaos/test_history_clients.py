@@ -11,6 +11,7 @@ from chaos.history import client
 from chaos.history.checker import check
 from chaos.history.client import Answer, Talk
 from chaos.history.model import Moment, Operation
+from chaos.history.recorder import END_LIMIT
 from chaos.reach import Reach
 from plumbline.bed import Bed
 from plumbline.report.axis import WIDTH
@@ -99,3 +100,9 @@ def test_a_timeline_has_the_fault_states_and_rates_over_one_another(tmp_path: Pa
     assert (line.fault[0].x, line.fault[0].width) == (WIDTH * 0.4, WIDTH * 0.3)
     assert [column.lost for column in line.rates["c"]] == [0, 0, 0, 1, 1, 1, 0, 0, 0]
     assert timeline([], history).seconds == 0
+
+
+def test_every_client_has_its_time_to_read_at_the_end() -> None:
+    limits = {name: getattr(client.find(name), "final_limit", 0.0) for name in client.names()}
+
+    assert max(limits.values()) < client.FINAL_LIMIT < END_LIMIT

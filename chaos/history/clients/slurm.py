@@ -27,6 +27,8 @@ class Client(client.Writer):
     """Submits small jobs as the user of the bed's jobs; each takes `seconds`."""
 
     section: ClassVar[str] = "slurm"
+    # a job that a node lost is begun again when its credential is void: 120 s, `cred_expire` of slurm.conf(5)
+    final_limit: ClassVar[float] = 170.0
     seconds: int = Field(default=2, ge=0, le=60)
     _since: str = PrivateAttr("")
     _given: set[int] = PrivateAttr(default_factory=set)
