@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +20,8 @@ from lab.errors import LabError
 
 LOCK_WAIT = 3600.0
 """Seconds to wait for another run that builds the same artefact."""
+KEPT = 14 * 86400.0
+"""Seconds for which an artefact is kept that no run has asked for."""
 _MANIFEST = ".plumbline.json"
 _SYNC_ONE_BY_ONE = 100
 
@@ -42,10 +45,15 @@ def digest(recipe: object) -> str:
 
 
 def cached(name: str, key: str) -> Path | None:
-    """The folder of a finished artefact, or None where it is missing or no longer what was published."""
+    """The folder of a finished artefact, or None where it is missing or no longer what was published.
+
+    Asking for it is using it: see `prune`.
+    """
     folder = _place(name, key)
     try:
         sizes = json.loads((folder / _MANIFEST).read_text())
+        with suppress(PermissionError):  # a cache that is only read
+            os.utime(folder / _MANIFEST)
         if all((folder / file).lstat().st_size == size for file, size in sizes.items()):
             return folder
     except (OSError, ValueError, AttributeError):
@@ -81,6 +89,20 @@ def publish(name: str, key: str, build: Callable[[Path], None], *, needs: int = 
                 shutil.rmtree(building, ignore_errors=True)
                 raise
     return final
+
+
+def prune(seconds: float = KEPT) -> list[str]:
+    """Remove the artefacts that no run has asked for in that time; their places, `<name>/<key>`.
+
+    Not to be called while a lab is up: its nodes read from here.
+    """
+    removed = []
+    for manifest in sorted((cache_dir() / "artefacts").glob(f"*/*/{_MANIFEST}")):
+        if time.time() - manifest.stat().st_mtime > seconds:
+            manifest.unlink()  # first: what is half gone must not look finished
+            shutil.rmtree(manifest.parent, ignore_errors=True)
+            removed.append(f"{manifest.parent.parent.name}/{manifest.parent.name}")
+    return removed
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def ensure_images(names: Iterable[str], progress: Progress | None = None) -> dic
         raise LabError(f"unknown image: {', '.join(unknown)}", remedy=f"one of: {', '.join(sorted(RECIPES))}")
     recipes = [RECIPES[name] for name in wanted]
     files = programs.ensure({program for recipe in recipes for program in recipe.programs}, progress)
-    places = {recipe.name: (f"image-{recipe.name}", _key(recipe, files)) for recipe in recipes}
+    places = {recipe.name: (f"image-{recipe.name}", _key(recipe)) for recipe in recipes}
     missing = [recipe for recipe in recipes if not cached(*places[recipe.name])]
     progress.plan({f"image {recipe.name}": recipe.seconds for recipe in missing})
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
@@ -164,10 +164,9 @@ def _commands(busybox: Path) -> list[str]:
     return sorted(set(listed.split()) - {"busybox"})
 
 
-def _key(recipe: Recipe, files: Mapping[str, Path]) -> str:
+def _key(recipe: Recipe) -> str:
     row = {name: value for name, value in asdict(recipe).items() if name not in ("seconds", "python")}
-    # The path of a program has its version and the digest of its recipe in it.
-    used = [str(files[name]) for name in recipe.programs]
+    used = [programs.key(name) for name in recipe.programs]
     locked = [python_layer.lock(recipe.python)] if recipe.python else []
     return digest([row, used, _base_key(recipe), str(_FOLDERS), rootfs.digest() if recipe.busybox else "", *locked])
 

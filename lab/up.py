@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import (
+    cache,
     cgroups,
     cni,
     containment,
@@ -92,6 +93,9 @@ def down(bed: str, progress: Progress) -> None:
         pass  # letting go removes the note that a killed run left of itself
     with suppress(OSError):
         RUNTIME.rmdir()
+    if not RUNTIME.exists():  # no other lab is up, which would read from the cache
+        for place in cache.prune():
+            progress.note(f"unused for {cache.KEPT / 86400:.0f} days, so the cache keeps it no longer: {place}")
 
 
 def _down(bed: str, progress: Progress, keep: Collection[str] = ()) -> None:

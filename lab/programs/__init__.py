@@ -20,7 +20,7 @@ from lab.programs import gobuild
 from lab.programs.table import GO_SETS, PROGRAMS, GoFiles, GoSet, Output, Program, Wheel
 from lab.progress import Progress
 
-__all__ = ["PROGRAMS", "Program", "available", "ensure"]
+__all__ = ["PROGRAMS", "Program", "available", "ensure", "key"]
 
 _ASK_LIMIT = 20.0
 
@@ -42,6 +42,11 @@ def ensure(names: Iterable[str], progress: Progress | None = None) -> dict[str, 
     for program, outputs in wanted:
         found |= ready[program.name] or _in_cache(program, outputs) or {}
     return found
+
+
+def key(name: str) -> str:
+    """What tells one build of a program from another: its version and recipe, wherever it lies on this machine."""
+    return _key(next(program for program in PROGRAMS if _wanted(program, {name})))
 
 
 def available(program: Program, outputs: tuple[Output, ...] = ()) -> dict[str, Path] | None:

@@ -109,3 +109,14 @@ def test_a_disk_too_small_is_refused_before_the_build() -> None:
 def test_the_key_follows_the_recipe() -> None:
     assert cache.digest({"a": 1, "b": (2,)}) == cache.digest({"b": [2], "a": 1})
     assert cache.digest({"a": 1}) != cache.digest({"a": 2})
+
+
+def test_what_no_run_has_asked_for_lately_goes(place: Path) -> None:
+    old, asked = (cache.publish(name, "key", write) for name in ("old", "asked"))
+    for folder in (old, asked):
+        os.utime(folder / ".plumbline.json", (1, 1))
+    cache.cached("asked", "key")
+
+    assert cache.prune() == ["old/key"]
+    assert not old.exists()
+    assert cache.cached("asked", "key") == asked
