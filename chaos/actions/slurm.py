@@ -1,4 +1,4 @@
-"""slurm.node, slurm.ready, slurm.partition, slurm.config, slurm.association, slurm.limit, and what the user slurm reaches.
+"""slurm.node, slurm.ready, slurm.partition, slurm.config, and what the user slurm reaches.
 
 Slurm is asked from the node from which a gate asks it, each time within a limit.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -25,24 +24,21 @@ if TYPE_CHECKING:
 _CONFIG = "/etc/slurm/slurm.conf"
 _WELL = frozenset({"idle", "mixed", "allocated"})
 _COVER = "plumbline-cover"
-_NO_LIMIT = -1
-_JOBS_END = 20.0
-_PAUSE = 0.5
 
 
-def _slurm(bed: Bed) -> Slurm:
+def declared_in(bed: Bed) -> Slurm:
     if bed.slurm is None:
         raise ActionFailed("the bed file declares no Slurm", place=f"bed {bed.bed}")
     return bed.slurm
 
 
-def _ask(bed: Bed, reach: Reach, *argv: str) -> str:
-    return reach.run(_slurm(bed).submit, list(argv))
+def ask(bed: Bed, reach: Reach, *argv: str) -> str:
+    return reach.run(declared_in(bed).submit, list(argv))
 
 
 def _nodes(bed: Bed, reach: Reach) -> dict[str, dict[str, Any]]:
     """The nodes as the controller knows them; none where it does not answer."""
-    done = reach.ask(_slurm(bed).submit, ["timeout", "5", "sinfo", "--json"])
+    done = reach.ask(declared_in(bed).submit, ["timeout", "5", "sinfo", "--json"])
     if done.code != 0:
         return {}
     return {node["name"]: node for node in json.loads(done.out)["nodes"]}
@@ -54,6 +50,10 @@ def _up(node: dict[str, Any]) -> bool:
     return node["state"].lower() in _WELL and not flags and bool(node.get("slurmd_version"))
 
 
+def _down(node: dict[str, Any]) -> bool:
+    return bool(node["state"].lower() == "down")
+
+
 @action("slurm.ready")
 class Ready(Looking):
     """Whether all controllers are up, or those that are named, all compute nodes take jobs, and none of a gate's is left."""
@@ -62,7 +62,7 @@ class Ready(Looking):
     nodes: bool = Field(default=True, description="whether compute nodes must be well too")
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        slurm = _slurm(bed)
+        slurm = declared_in(bed)
         ping = reach.ask(slurm.submit, ["timeout", "5", "scontrol", "ping"]).out
         wanted = self.controllers or slurm.controllers
         if not all(re.search(rf" at {re.escape(name)} is UP", ping) for name in wanted):
@@ -81,21 +81,6 @@ class Ready(Looking):
         return done.code != 0 or bool(done.out.strip())
 
 
-@action("slurm.accounting")
-class AccountingReady(Looking):
-    """Whether accounting answers, and is in touch with the controller or not."""
-
-    connected: bool = True
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        done = reach.ask(
-            _slurm(bed).submit,
-            ["timeout", "5", "sacctmgr", "-n", "-P", "show", "cluster", "format=Cluster,ControlHost"],
-        )
-        rows = dict(line.partition("|")[::2] for line in done.out.splitlines())
-        return done.code == 0 and bool(rows.get(_slurm(bed).cluster)) is self.connected
-
-
 @action("slurm.node")
 class NodeState(Arguments):
     """A compute node, drained for a reason, or asked again and taking jobs; or only looked at: whether Slurm calls it up."""
@@ -103,6 +88,9 @@ class NodeState(Arguments):
     node: Node
     drained: bool | None = None
     up: bool | None = Field(default=None, description="only looked at, and waited for")
+    down: bool | None = Field(
+        default=None, description="only looked at: Slurm has given it up, and begins its jobs again"
+    )
     reason: str = Field(default="plumbline", pattern=r"^[\w .,-]{1,60}$")
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
@@ -116,18 +104,22 @@ class NodeState(Arguments):
         if self.drained is None:
             return
         now = self._now(bed, reach)
-        drained, lost = "DRAIN" in now["state_flags"], now["state"].lower() == "down"
+        drained = "DRAIN" in now["state_flags"]
         if self.drained and not drained:
             state = ["state=drain", f"reason={self.reason}"]
-        elif not self.drained and (drained or lost):  # Slurm itself asks a node that it lost every 100 s or so
+        elif not self.drained and (drained or _down(now)):  # Slurm itself asks a node that it lost every 100 s or so
             state = ["state=resume"]
         else:
             return
-        _ask(bed, reach, "scontrol", "update", f"nodename={self.node}", *state)
+        ask(bed, reach, "scontrol", "update", f"nodename={self.node}", *state)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         now = self._now(bed, reach)
-        return self.drained in (None, "DRAIN" in now["state_flags"]) and self.up in (None, _up(now))
+        return (
+            self.drained in (None, "DRAIN" in now["state_flags"])
+            and self.up in (None, _up(now))
+            and self.down in (None, _down(now))
+        )
 
     def _now(self, bed: Bed, reach: Reach) -> dict[str, Any]:
         found = _nodes(bed, reach)
@@ -147,7 +139,7 @@ class PartitionState(Arguments):
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
         calls = [self._call(self._now(bed, reach, self.partition), self.partition)]
-        for name in _slurm(bed).partitions if self.default else ():
+        for name in declared_in(bed).partitions if self.default else ():
             now = self._now(bed, reach, name)
             if name != self.partition and now["Default"] == "YES":  # there is one at a time
                 calls.append(Call("slurm.partition", {"partition": name, "default": True}))
@@ -166,7 +158,7 @@ class PartitionState(Arguments):
         changes = [f"state={self.state}"] if self.state is not None else []
         changes += [f"default={'yes' if self.default else 'no'}"] if self.default is not None else []
         changes += [f"maxtime={self.longest}"] if self.longest is not None else []
-        _ask(bed, reach, "scontrol", "update", f"partitionname={self.partition}", *changes)
+        ask(bed, reach, "scontrol", "update", f"partitionname={self.partition}", *changes)
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         now = self._now(bed, reach, self.partition)
@@ -177,78 +169,8 @@ class PartitionState(Arguments):
         )
 
     def _now(self, bed: Bed, reach: Reach, name: str) -> dict[str, str]:
-        told = _ask(bed, reach, "scontrol", "--oneliner", "show", "partition", name)
+        told = ask(bed, reach, "scontrol", "--oneliner", "show", "partition", name)
         return dict(word.partition("=")[::2] for word in told.split() if "=" in word)
-
-
-class _Accounting(Arguments):
-    """What accounting knows of users and accounts."""
-
-    def _rows(self, bed: Bed, reach: Reach, *columns: str) -> list[list[str]]:
-        form = f"format={','.join(('Cluster', *columns))}"
-        told = _ask(bed, reach, "sacctmgr", "-n", "-P", "show", "associations", form)
-        rows = [line.split("|") for line in told.splitlines()]
-        return [row[1:] for row in rows if row[0] == _slurm(bed).cluster]
-
-
-@action("slurm.association")
-class Association(_Accounting):
-    """Whether a user may submit jobs on an account; jobs that go on there are ended before it goes."""
-
-    user: str = Field(pattern="^[a-z][a-z0-9-]*$")
-    account: str = Field(pattern="^[a-z][a-z0-9-]*$")
-    present: bool = True
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        was = {"user": self.user, "account": self.account, "present": self._there(bed, reach)}
-        return [Call("slurm.association", was)]
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        if self._there(bed, reach) is self.present:
-            return
-        where = [f"account={self.account}", f"cluster={_slurm(bed).cluster}"]
-        if self.present:
-            _ask(bed, reach, "sacctmgr", "-i", "add", "user", self.user, *where)
-            return
-        _ask(bed, reach, "scancel", f"--user={self.user}", f"--account={self.account}")
-        deadline = time.monotonic() + _JOBS_END
-        delete = ["sacctmgr", "-i", "delete", "user", f"name={self.user}", *where]
-        while (done := reach.ask(_slurm(bed).submit, delete)).code != 0:  # accounting keeps a user whose jobs go on
-            if time.monotonic() > deadline:
-                raise ActionFailed((done.err or done.out).strip(), place=self.user)
-            time.sleep(_PAUSE)
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        return self._there(bed, reach) is self.present
-
-    def _there(self, bed: Bed, reach: Reach) -> bool:
-        return [self.account, self.user] in self._rows(bed, reach, "Account", "User")
-
-
-@action("slurm.limit")
-class Limit(_Accounting):
-    """The most CPUs that a job of an account may have; -1: no limit."""
-
-    account: str = Field(pattern="^[a-z][a-z0-9-]*$")
-    cpus: int = Field(ge=_NO_LIMIT)
-
-    def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        return [Call("slurm.limit", {"account": self.account, "cpus": self._now(bed, reach)})]
-
-    def apply(self, bed: Bed, reach: Reach) -> None:
-        if self._now(bed, reach) != self.cpus:
-            where = ["where", f"name={self.account}", f"cluster={_slurm(bed).cluster}"]
-            _ask(bed, reach, "sacctmgr", "-i", "modify", "account", *where, "set", f"MaxTRESPerJob=cpu={self.cpus}")
-
-    def holds(self, bed: Bed, reach: Reach) -> bool:
-        return self._now(bed, reach) == self.cpus
-
-    def _now(self, bed: Bed, reach: Reach) -> int:
-        for account, user, limits in self._rows(bed, reach, "Account", "User", "MaxTRESPerJob"):
-            if account == self.account and not user:
-                found = re.search(r"cpu=(\d+)", limits)
-                return int(found[1]) if found else _NO_LIMIT
-        raise ActionFailed("accounting knows no such account", place=self.account)
 
 
 @action("slurm.config")
@@ -267,7 +189,7 @@ class Config(_File):
     lines: tuple[str, ...] = Field(default=(), description="to be added as they are")
 
     def places(self, bed: Bed, reach: Reach) -> list[Place]:
-        return [Place(reach, node, "", {"node": node}) for node in self.nodes or _slurm(bed).nodes]
+        return [Place(reach, node, "", {"node": node}) for node in self.nodes or declared_in(bed).nodes]
 
     def file(self, place: Place) -> str:
         return _CONFIG
@@ -303,7 +225,7 @@ class Config(_File):
 
     def _start_again(self, place: Place) -> None:
         bed = place.reach.bed
-        units = [unit for unit in _slurm(bed).units(place.node) if unit in ("slurmctld", "slurmd")]
+        units = [unit for unit in declared_in(bed).units(place.node) if unit in ("slurmctld", "slurmd")]
         if units:
             place.reach.run(place.node, ["systemctl", "restart", *units], limit=60.0)
 

@@ -23,7 +23,7 @@ class Told(Reach):
 
     def __init__(self) -> None:
         super().__init__(BED, Access())
-        self.flags: list[str] = []
+        self.state, self.flags = "idle", list[str]()
         self.partitions = {
             n: {"State": "UP", "Default": "YES" if n == "general" else "NO"} for n in ("general", "debug")
         }
@@ -34,22 +34,8 @@ class Told(Reach):
         given = dict(w.lower().partition("=")[::2] for w in words if "=" in w)
         match words:
             case ["sinfo"]:
-                return Done(
-                    0,
-                    json.dumps(
-                        {
-                            "nodes": [
-                                {
-                                    "name": "jast",
-                                    "state": "idle",
-                                    "state_flags": self.flags,
-                                    "slurmd_version": "22.05.8",
-                                }
-                            ]
-                        }
-                    ),
-                    "",
-                )
+                node = {"name": "jast", "state": self.state, "state_flags": self.flags, "slurmd_version": "22.05.8"}
+                return Done(0, json.dumps({"nodes": [node]}), "")
             case ["scontrol", "update", _, state, *_] if "nodename" in given:
                 self.flags = ["DRAIN"] if state == "state=drain" else []
             case ["scontrol", "update", *_]:
@@ -113,6 +99,18 @@ def test_what_is_done_holds_and_its_undo_brings_it_back(action: str, arguments: 
 
         assert all(step.holds(BED, reach) for step in undo)
         assert json.dumps([reach.flags, reach.partitions, reach.limit, reach.users]) == before
+
+
+@pytest.mark.parametrize(
+    ("state", "flags", "up", "down"),
+    [("idle", [], True, False), ("idle", ["NOT_RESPONDING"], False, False), ("down", ["NOT_RESPONDING"], False, True)],
+)
+def test_a_node_that_does_not_answer_is_not_given_up_yet(state: str, flags: list[str], up: bool, down: bool) -> None:
+    with Told() as reach:
+        reach.state, reach.flags = state, flags
+
+        assert Call("slurm.node", {"node": "jast", "up": True}).holds(BED, reach) is up
+        assert Call("slurm.node", {"node": "jast", "down": True}).holds(BED, reach) is down
 
 
 @pytest.mark.parametrize(
