@@ -5,6 +5,7 @@ BED ?= inventories/lab.yaml
 VENV := .venv
 RUN := $(VENV)/bin/python
 PYTEST := $(VENV)/bin/pytest
+SIDE_BY_SIDE := $(shell echo $$((2 * $$(nproc))))# tests wait half of their time
 UV := $(VENV)/bin/uv pip compile -q pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links \
       --custom-compile-command "make lock" --python-version 3.11
 
@@ -16,9 +17,9 @@ gate: install  ## bring the lab up where the bed is a lab bed, run every check, 
 
 test: install  ## the tests of plumbline itself
 	@[ "$$(id -u)" != 0 ] || $(RUN) -m lab build  # which takes longer than any test may
-	$(PYTEST) -n auto --dist loadfile tests/ --ignore tests/lab --ignore tests/load
+	$(PYTEST) -n $(SIDE_BY_SIDE) --dist loadfile tests/ --ignore tests/lab --ignore tests/load
 	@# they measure time: one that fails beside another one is run again by itself, and that counts
-	$(PYTEST) -n auto --dist loadfile tests/load || $(PYTEST) --last-failed --last-failed-no-failures none tests/load
+	$(PYTEST) -n $(SIDE_BY_SIDE) --dist loadfile tests/load || $(PYTEST) --last-failed --last-failed-no-failures none tests/load
 	$(PYTEST) tests/lab  # one at a time: they share the machine's network
 
 up: install  ## bring the lab up
@@ -75,7 +76,7 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	fi
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(VENV)/bin/pip install --quiet --no-compile --require-hashes -r requirements/dev.txt
 	# `chaos run` and `chaos discover` are programs of the environment: they find the extension by this line
 	echo "$(CURDIR)" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/plumbline.pth"
 	touch $@

@@ -36,7 +36,9 @@ def add(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--layer", action="append", default=[], metavar="NAME", help="only faults of this layer")
     parser.add_argument("--without", action="append", default=[], metavar="LAYER", help="no faults of this layer")
     parser.add_argument(
-        "--sample", action="store_true", help="one fault a layer, and those whose file or check has changed"
+        "--sample",
+        action="store_true",
+        help="the quickest fault of each layer, and those whose file or check has changed",
     )
     parser.add_argument("--since", default="", metavar="REF", help="what --sample compares with; default: origin/main")
     parser.add_argument("--most", type=int, default=0, metavar="N", help="no more than N faults in the sample")

@@ -55,10 +55,10 @@ def select(
 
 
 def _sample(faults: Iterable[Fault], change: Changed) -> tuple[list[Fault], list[Fault]]:
-    """The first fault of each layer; and the others whose file, or one of whose checks, is not what it was."""
+    """The quickest fault of each layer; and the others whose file, or one of whose checks, is not what it was."""
     firsts: dict[str, Fault] = {}
     touched: list[Fault] = []
-    for fault in sorted(faults, key=lambda f: f.fault):
+    for fault in sorted(faults, key=lambda f: (f.time_to_live, f.fault)):
         if firsts.setdefault(fault.layer, fault) is not fault and _touched(fault, change):
             touched.append(fault)
     return list(firsts.values()), touched

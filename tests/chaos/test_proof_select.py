@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from chaos.fault import Fault, load
-from chaos.proof.changed import NoBase, changed, checks_in
+from chaos.proof.changed import Changed, NoBase, changed, checks_in
 from chaos.proof.select import NoSuch, select
 
 FAULT = """
@@ -68,6 +69,14 @@ def faults(project: Path) -> dict[str, Fault]:
 
 def sampled(project: Path) -> list[str]:
     return [fault.fault for fault in select(faults(project), sample=changed(project, "main")).faults]
+
+
+def test_a_sample_takes_the_quickest_fault_of_a_layer(project: Path) -> None:
+    nothing = Changed("", frozenset(), frozenset(), frozenset())
+    known = faults(project)
+    known["a"] = known["a"].model_copy(update={"time_to_live": timedelta(seconds=300)})
+
+    assert [fault.fault for fault in select(known, sample=nothing).faults] == ["b", "c"]
 
 
 def test_everything_runs_unless_something_is_named(project: Path) -> None:
