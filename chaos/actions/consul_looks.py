@@ -111,8 +111,7 @@ class Serves(_Look):
             return False
         if not _answering(bed, reach, self.node):
             return False
-        own = _to_the_leader(bed, reach).get(self.node, {"Voter": False})
-        return self.node not in declared.servers or bool(own["Voter"] and own["Healthy"])
+        return self.node not in declared.servers or self.node in _voters(bed, reach)
 
 
 @action("consul.well")
@@ -124,8 +123,7 @@ class Well(_Look):
         members = done(ask(bed, reach, "GET", "/v1/agent/members"))
         if not set(declared.nodes) <= {m["Name"] for m in members if m["Status"] == 1}:
             return False
-        seen = _to_the_leader(bed, reach)
-        if not set(declared.servers) <= {name for name, s in seen.items() if s["Voter"] and s["Healthy"]}:
+        if not set(declared.servers) <= _voters(bed, reach):
             return False
         checks = done(ask(bed, reach, "GET", "/v1/health/state/any"))
         there = {check["ServiceID"] for check in checks if check["Status"] == "passing"}
@@ -140,6 +138,11 @@ def _to_the_leader(bed: Bed, reach: Reach) -> dict[str, dict[str, Any]]:
     """What the leader thinks of each server, by name; autopilot's status is 429 where one is not healthy."""
     found = done(ask(bed, reach, "GET", "/v1/operator/autopilot/health"))
     return {server["Name"]: server for server in found["Servers"] or ()}
+
+
+def _voters(bed: Bed, reach: Reach) -> set[str]:
+    """The servers that have a vote and are healthy to the leader."""
+    return {name for name, server in _to_the_leader(bed, reach).items() if server["Voter"] and server["Healthy"]}
 
 
 def _caught_up(bed: Bed, reach: Reach) -> bool:

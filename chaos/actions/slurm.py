@@ -27,12 +27,14 @@ _COVER = "plumbline-cover"
 
 
 def declared_in(bed: Bed) -> Slurm:
+    """The bed's Slurm; ActionFailed where it declares none."""
     if bed.slurm is None:
         raise ActionFailed("the bed file declares no Slurm", place=f"bed {bed.bed}")
     return bed.slurm
 
 
 def ask(bed: Bed, reach: Reach, *argv: str) -> str:
+    """What a command of Slurm's prints where a gate gives its commands; ActionFailed where it fails."""
     return reach.run(declared_in(bed).submit, list(argv))
 
 
