@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import gevent
 from gevent import monkey
 from gevent.threadpool import ThreadPool
+from locust import events
 from locust.runners import WorkerRunner
 
 from locustfiles.engine.engine import Engine
@@ -29,6 +30,12 @@ _SWITCH = 0.0005
 """Seconds after which Locust's thread gives way to the engine's, where it reckons for longer: Python's own 5 ms would be
 counted against the bed."""
 _log = logging.getLogger(__name__)
+
+
+@events.init.add_listener
+def _time_begins_now(**_: Any) -> None:
+    """gevent's clock stands still while files are imported: `--run-time` would be so much shorter on a busy machine."""
+    gevent.get_hub().loop.update_now()
 
 
 class Host:

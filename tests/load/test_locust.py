@@ -110,7 +110,7 @@ def rows(path: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def test_its_statistics_are_locusts(locust: Locust, file: str, tmp_path: Path) -> None:
-    said(locust("-f", file, "-u", "4", "-r", "4", "-t", "2s", "--csv", "out", "Reader"))
+    said(locust("-f", file, "-u", "4", "-r", "4", "-t", "4s", "--csv", "out", "Reader"))
 
     found = rows(tmp_path / "out_stats.csv")
     small, missing, every = found["GET", "small"], found["GET", "missing"], found["", "Aggregated"]
@@ -123,6 +123,16 @@ def test_its_statistics_are_locusts(locust: Locust, file: str, tmp_path: Path) -
         == 4
     )
     assert "status 404" in (tmp_path / "out_failures.csv").read_text()
+
+
+def test_the_run_time_begins_when_the_files_are_read(locust: Locust, file: str) -> None:
+    with open(file, "a", encoding="utf-8") as script:
+        script.write("import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end:\n    pass\n")
+
+    out = said(locust("-f", file, "-u", "1", "-t", "2s", "--json", "--skip-log-setup", "Reader"))
+
+    entries: list[dict[str, Any]] = json.loads(out[out.index("[") :])
+    assert max(entry["last_request_timestamp"] - entry["start_time"] for entry in entries) > 1
 
 
 def test_tags_choose_tasks(locust: Locust, file: str) -> None:
