@@ -27,6 +27,7 @@ from plumbline import namespace, places
 from plumbline.bed import Bed
 from plumbline.collect.access import Access
 from plumbline.collect.kubeconfig import Server, connect
+from plumbline.facts import conditions
 
 T = TypeVar("T")
 SWITCH = "nexus"
@@ -298,7 +299,6 @@ def _own_folder() -> Path:
 
 def _pod(item: dict[str, Any]) -> tuple[Pod, str]:
     status, metadata = item["status"], item["metadata"]
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
-    node = item["spec"].get("nodeName", "")
+    ready, node = conditions.has(item, "Ready"), item["spec"].get("nodeName", "")
     pod = Pod(metadata["namespace"], metadata["name"], metadata["uid"], node, ready, status.get("podIP", ""))
     return pod, status.get("phase", "")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chaos.call import Call
+from chaos.call import ActionFailed, Call
 from chaos.choose import chosen
 from chaos.extension.result import Result, read
 from chaos.history.model import moments
@@ -70,9 +70,12 @@ def put_in(bed: Bed, steps: list[Any]) -> Iterator[None]:
 
 
 def left(bed: Bed) -> list[str]:
-    """What of an experiment is still there: entries of the ledger, namespaces of clients."""
+    """What of an experiment is still there: entries of the ledger, namespaces of clients, an API server that is down."""
     with Reach(bed) as reach:
-        listed = reach.get("/api/v1/namespaces")["items"]
+        try:
+            listed = reach.get("/api/v1/namespaces")["items"]
+        except ActionFailed as error:
+            return [*map(str, places.leftovers(bed.bed)), str(error)]
         names = [each["metadata"]["name"] for each in listed if "history" in each["metadata"]["name"]]
         return [*map(str, places.leftovers(bed.bed)), *names]
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from chaos.actions.objects import KINDS, Object, cleaned, covers, inverse, path_of
 from chaos.call import JSON, ActionFailed, Arguments, Call, Looking, Node, Slip, Workload, action
 from plumbline.bed import Bed
+from plumbline.facts import conditions
 
 if TYPE_CHECKING:
     from chaos.reach import Reach
@@ -259,9 +260,7 @@ class NodeState(Looking):
     ready: bool = True
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        found = reach.get(path_of("Node", self.node)) or {"status": {}}
-        states = {c["type"]: c["status"] for c in found["status"].get("conditions", ())}
-        return (states.get("Ready") == "True") is self.ready
+        return conditions.has(reach.get(path_of("Node", self.node)) or {}, "Ready") is self.ready
 
 
 @action("kubernetes.object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from plumbline.facts import conditions
 from plumbline.facts.cluster import Object, Pod
 
 FIRST_FIGURES_S = 120.0
@@ -18,8 +19,7 @@ def just_ready(pods: Iterable[Pod]) -> bool:
 
 def _ready_for_s(item: Object) -> float:
     """Seconds since the pod became Ready; without end where it is not."""
-    for condition in item.get("status", {}).get("conditions", ()):
-        if condition["type"] == "Ready" and condition["status"] == "True":
-            since = datetime.fromisoformat(condition["lastTransitionTime"])
-            return (datetime.now(UTC) - since).total_seconds()
-    return float("inf")
+    ready = conditions.condition(item, "Ready")
+    if ready is None or ready["status"] != "True":
+        return float("inf")
+    return (datetime.now(UTC) - datetime.fromisoformat(ready["lastTransitionTime"])).total_seconds()

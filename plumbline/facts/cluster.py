@@ -10,6 +10,7 @@ from typing import Any
 from plumbline import x509
 from plumbline.bed import Bed
 from plumbline.bed.cluster import NETWORKS
+from plumbline.facts import conditions
 from plumbline.outcome import Unknown
 
 API = "kubernetes:api"
@@ -266,11 +267,10 @@ class Cluster:
 
 
 def _condition(item: Object, kind: str) -> tuple[bool, str]:
-    for condition in item.get("status", {}).get("conditions", ()):
-        if condition["type"] == kind:
-            said = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
-            return condition["status"] == "True", said
-    return False, f"it has no condition {kind}"
+    found = conditions.condition(item, kind)
+    if found is None:
+        return False, f"it has no condition {kind}"
+    return conditions.has(item, kind), ": ".join(filter(None, (found.get("reason"), found.get("message"))))
 
 
 def _member(item: Object) -> Member:

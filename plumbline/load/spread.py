@@ -13,6 +13,7 @@ from plumbline.bed import Bed
 from plumbline.bed.throughput import Spread
 from plumbline.collect.access import Access
 from plumbline.collect.kubernetes import object_at
+from plumbline.facts import conditions
 from plumbline.load.result import Result, Use
 from plumbline.load.verdict import Judged, Outcome, settled
 
@@ -33,7 +34,7 @@ def look(bed: Bed, access: Access, name: str, since: float) -> tuple[Use, ...]:
     }
     running = [pod for pod in pods["items"] if pod.get("status", {}).get("phase") == "Running"]
     return tuple(
-        Use(pod["metadata"]["name"], _is_ready(pod), used.get(pod["metadata"]["name"]))
+        Use(pod["metadata"]["name"], conditions.has(pod, "Ready"), used.get(pod["metadata"]["name"]))
         for pod in running
         if "deletionTimestamp" not in pod["metadata"]
     )
@@ -63,8 +64,3 @@ def judge(result: Result, promised: Spread) -> Judged:
 def processors(quantity: str) -> float:
     """A quantity of Kubernetes: 12345678n, 250m or 2."""
     return float(quantity[:-1]) * _UNITS[quantity[-1]] if quantity[-1] in _UNITS else float(quantity)
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod["status"].get("conditions", ())
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
