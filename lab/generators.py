@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lab import kubernetes
-from lab.disks import FileSpec
-from lab.machine import Volume
 from lab.pki import Pki
-from lab.progress import Progress
 from plumbline.bed import Bed
 from plumbline.load import rights
 
 IMAGE = "load"
 
 
-def programs(bed: Bed) -> tuple[str, ...]:
-    """None on a node: all is in the image."""
-    return ()
-
-
-def files(bed: Bed, pki: Pki, folder: Path) -> dict[str, dict[str, FileSpec]]:
-    """None."""
-    return {}
-
-
-def volumes(bed: Bed, binaries: Mapping[str, Path]) -> dict[str, dict[str, Volume]]:
-    """None."""
-    return {}
-
-
-def units(bed: Bed, node: str) -> tuple[str, ...]:
-    """None."""
-    return ()
-
-
-def settle(bed: Bed, pki: Pki, folder: Path, deadline: float, progress: Progress) -> dict[str, str]:
+def credentials(bed: Bed, pki: Pki, folder: Path) -> dict[str, str]:
     """The kubeconfig of the user who makes the pods, and may do nothing else."""
     if not rights.workers_needed(bed):
         return {}

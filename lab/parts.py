@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from lab import consul, generators, kwok, slurm, stepca, vault
+from lab import consul, kwok, slurm, stepca, vault
 from lab.disks import FileSpec
 from lab.machine import Volume
 from lab.pki import Pki
@@ -37,4 +37,4 @@ class Part(Protocol):
         """
 
 
-PARTS: tuple[Part, ...] = (stepca, consul, vault, slurm, kwok, generators)
+PARTS: tuple[Part, ...] = (stepca, consul, vault, slurm, kwok)

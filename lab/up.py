@@ -23,6 +23,7 @@ from lab import (
     cgroups,
     cni,
     containment,
+    generators,
     image_store,
     images,
     isp,
@@ -199,7 +200,8 @@ def _settle(bed: Bed, pki: Pki, progress: Progress) -> dict[str, str]:
     deadline, folder = time.monotonic() + READY_LIMIT, run_dir(bed.bed)
     with ThreadPoolExecutor(len(PARTS)) as pool:
         told = list(pool.map(lambda part: part.settle(bed, pki, folder, deadline, progress), PARTS))
-    return {name: path for each in told for name, path in each.items()}
+    of_generators = generators.credentials(bed, pki, folder)
+    return {name: path for each in [*told, of_generators] for name, path in each.items()}
 
 
 def _forget_restarts(bed: Bed) -> None:
