@@ -98,10 +98,12 @@ def prune(seconds: float = KEPT) -> list[str]:
     """
     removed = []
     for manifest in sorted((cache_dir() / "artefacts").glob(f"*/*/{_MANIFEST}")):
-        if time.time() - manifest.stat().st_mtime > seconds:
-            manifest.unlink()  # first: what is half gone must not look finished
-            shutil.rmtree(manifest.parent, ignore_errors=True)
-            removed.append(f"{manifest.parent.parent.name}/{manifest.parent.name}")
+        name, key = manifest.parent.parent.name, manifest.parent.name
+        with suppress(LabError, FileNotFoundError), locked(f"{name}-{key}", wait=0):  # another run may do the same
+            if time.time() - manifest.stat().st_mtime > seconds:
+                manifest.unlink()  # first: what is half gone must not look finished
+                shutil.rmtree(manifest.parent, ignore_errors=True)
+                removed.append(f"{name}/{key}")
     return removed
 
 

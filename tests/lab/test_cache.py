@@ -120,3 +120,12 @@ def test_what_no_run_has_asked_for_lately_goes(place: Path) -> None:
     assert cache.prune() == ["old/key"]
     assert not old.exists()
     assert cache.cached("asked", "key") == asked
+
+
+def test_what_another_run_holds_stays(place: Path) -> None:
+    old = cache.publish("old", "key", write)
+    os.utime(old / ".plumbline.json", (1, 1))
+
+    with cache.locked("old-key"):
+        assert cache.prune() == []
+    assert cache.cached("old", "key") == old
