@@ -17,10 +17,13 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from chaos.call import ActionFailed
 from chaos.history.model import Kind, Operation, Outcome
 from chaos.reach import Reach
 from plumbline.bed import Bed
 
+REMOVED_S = 30.0
+"""Seconds for which a client tries to remove what it made; what is left then, the next one of its name removes."""
 FINAL_LIMIT = 200.0
 """Seconds in which every client must have read at the end what is there: more than any `final_limit`."""
 
@@ -129,6 +132,18 @@ class Writer(Client):
                 time.sleep(1.0)
         finally:
             self.clean(talk)
+
+
+def persist(remove: Callable[[], None]) -> None:
+    """Removes what a client made, as often as it takes for `REMOVED_S` seconds; then ActionFailed of the last try."""
+    deadline = time.monotonic() + REMOVED_S
+    while True:
+        try:
+            return remove()
+        except ActionFailed:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1.0)
 
 
 def names() -> list[str]:

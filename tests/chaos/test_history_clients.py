@@ -6,6 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
+from chaos.call import ActionFailed
 from chaos.gameday.timeline import timeline
 from chaos.history import client
 from chaos.history.checker import check
@@ -106,3 +109,23 @@ def test_every_client_has_its_time_to_read_at_the_end() -> None:
     limits = {name: getattr(client.find(name), "final_limit", 0.0) for name in client.names()}
 
     assert max(limits.values()) < client.FINAL_LIMIT < END_LIMIT
+
+
+def test_what_a_client_made_is_removed_once_somebody_answers() -> None:
+    answers = iter([False, True])
+
+    def remove() -> None:
+        if not next(answers):
+            raise ActionFailed("nobody answers", place="Consul")
+
+    client.persist(remove)
+    assert list(answers) == []
+
+
+def test_where_nobody_ever_answers_that_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def remove() -> None:
+        raise ActionFailed("nobody answers", place="Consul")
+
+    monkeypatch.setattr(client, "REMOVED_S", 0.0)
+    with pytest.raises(ActionFailed, match="nobody answers"):
+        client.persist(remove)

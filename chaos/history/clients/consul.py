@@ -6,7 +6,7 @@ consistent ones (`?consistent`), so that Consul promises that a read sees what w
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import ClassVar
 
 from chaos.actions.consul_api import Answer as Said
@@ -18,7 +18,6 @@ from chaos.reach import Reach
 from plumbline.bed import Bed
 
 _PREFIX = "plumbline/history"
-_TRIES = 20
 
 
 class Client(client.Writer):
@@ -30,7 +29,7 @@ class Client(client.Writer):
         return frozenset({_agent(bed)})
 
     def prepare(self, talk: Talk) -> None:
-        self._remove(talk)
+        client.persist(partial(self._remove, talk))
 
     def write(self, talk: Talk, value: int) -> Answer:
         status, said = _ask(talk, "PUT", _key(talk, value), value)
@@ -53,22 +52,13 @@ class Client(client.Writer):
         return Answer("ok", tuple(sorted(int(key.rpartition("/")[2]) for key in keys)))
 
     def clean(self, talk: Talk) -> None:
-        self._remove(talk)
+        client.persist(partial(self._remove, talk))
 
     def _remove(self, talk: Talk) -> None:
         """Also what a recorder that was killed left behind."""
-        for last in range(_TRIES, 0, -1):
-            try:
-                status, said = _ask(talk, "DELETE", f"{_folder(talk)}?recurse")
-            except ActionFailed:
-                if last == 1:
-                    raise
-            else:
-                if status == 200:
-                    return
-                if last == 1:
-                    raise ActionFailed(f"keys are still there: {status} {said}"[:200], place="Consul")
-            time.sleep(1.0)
+        status, said = _ask(talk, "DELETE", f"{_folder(talk)}?recurse")
+        if status != 200:
+            raise ActionFailed(f"keys are still there: {status} {said}"[:200], place="Consul")
 
 
 def _agent(bed: Bed) -> str:

@@ -6,8 +6,8 @@ promises no such thing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from chaos import vault_admin as admin
@@ -17,7 +17,6 @@ from chaos.history.client import Answer, Talk
 from plumbline.collect.vault_client import Answer as Said
 
 _FOLDER = "plumbline-history"
-_TRIES = 20
 
 
 class Client(client.Writer):
@@ -26,7 +25,7 @@ class Client(client.Writer):
     section: ClassVar[str] = "vault"
 
     def prepare(self, talk: Talk) -> None:
-        self._remove(talk)
+        client.persist(partial(self._remove, talk))
 
     def write(self, talk: Talk, value: int) -> Answer:
         _ask(talk, "POST", _path(talk, "data", value), {"data": {"value": value}, "options": {"cas": 0}})
@@ -43,7 +42,7 @@ class Client(client.Writer):
             return Answer("failed", said=str(error)[:160])
 
     def clean(self, talk: Talk) -> None:
-        self._remove(talk)
+        client.persist(partial(self._remove, talk))
 
     def _there(self, talk: Talk) -> list[int]:
         said = _ask(talk, "GET", f"{_path(talk, 'metadata')}?list=true", missing=True)
@@ -51,15 +50,8 @@ class Client(client.Writer):
 
     def _remove(self, talk: Talk) -> None:
         """Also what a recorder that was killed left behind."""
-        for last in range(_TRIES, 0, -1):
-            try:
-                for value in self._there(talk):
-                    _ask(talk, "DELETE", _path(talk, "metadata", value), missing=True)
-                return
-            except ActionFailed:
-                if last == 1:
-                    raise
-            time.sleep(1.0)
+        for value in self._there(talk):
+            _ask(talk, "DELETE", _path(talk, "metadata", value), missing=True)
 
 
 def _engine(talk: Talk) -> str:
