@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from lab import templates
 from lab.consul import acl
 from lab.consul.kept import Kept
 from lab.consul.settling import settled
@@ -22,10 +21,6 @@ from plumbline.bed.consul import Bind, Consul, ConsulService
 from plumbline.bed.types import written
 
 CONFIG = "/etc/consul.d"
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined, keep_trailing_newline=True,
-    trim_blocks=True,
-)  # fmt: skip
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -132,4 +127,4 @@ def _service(bed: Bed, consul: Consul, name: str, node: str, service: ConsulServ
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    return _ENVIRONMENT.get_template(f"{template}.j2").render(values)
+    return templates.render(Path(__file__).parent, template, values)

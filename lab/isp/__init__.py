@@ -11,8 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from lab import templates
 from lab.disks import FileSpec
 from lab.ngfw.certificates import Pair
 from lab.ngfw.policy import interface
@@ -23,12 +22,8 @@ SITE = "example.com"
 AUTHORITY = "public-ca"
 """The authority that signs the site's certificate; it stands for the public ones and is none of the bed's."""
 
-_HERE = Path(__file__).parent / "templates"
 _PAGES = {"": "index.html", "index.html": "index.html", "about.html": "about.html", "style.css": "style.css"}
 _TYPES = {".html": "text/html", ".css": "text/css"}
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(_HERE), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
-)
 
 
 class Pki(Protocol):
@@ -98,4 +93,4 @@ def _services(bed: Bed, node: str) -> list[Service]:
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    return _ENVIRONMENT.get_template(f"{template}.j2").render(values)
+    return templates.render(Path(__file__).parent, template, values)

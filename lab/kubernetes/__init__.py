@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lab import templates
 from lab.disks import FileSpec
 from lab.pki import KeyPair, Pki
 from plumbline.bed import Bed
@@ -24,10 +24,6 @@ PKI_DIR = "/etc/kubernetes/pki"
 CONTROL_PLANE_UNITS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 MEMBER_UNITS = ("containerd", "kubelet", "kube-proxy", "flanneld")
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "flanneld")
-
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined, keep_trailing_newline=True
-)
 
 
 def units(bed: Bed, node: str) -> tuple[str, ...]:
@@ -185,4 +181,4 @@ def _unit_files(names: tuple[str, ...], context: Mapping[str, Any]) -> dict[str,
 
 
 def _rendered(template: str, context: Mapping[str, Any]) -> FileSpec:
-    return FileSpec(_templates.get_template(f"{template}.j2").render(context))
+    return FileSpec(templates.render(Path(__file__).parent, template, context))

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab import kubernetes
+from lab import kubernetes, templates
 from lab.disks import FileSpec
 from lab.machine import Volume
 from lab.pki import Pki
@@ -21,9 +20,6 @@ from plumbline.bed import Bed
 from plumbline.load import rights
 
 PROGRAM, CONFIG, KUBECONFIG = "/usr/local/bin/kwok", "/etc/kwok/kwok.yaml", "/etc/kubernetes/kwok.kubeconfig"
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined, keep_trailing_newline=True
-)
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -70,6 +66,5 @@ def _on(bed: Bed) -> list[str]:
 
 
 def _rendered(template: str) -> str:
-    return _templates.get_template(f"{template}.j2").render(
-        program=PROGRAM, config=CONFIG, kubeconfig=KUBECONFIG, mark=rights.MARK
-    )
+    values = {"program": PROGRAM, "config": CONFIG, "kubeconfig": KUBECONFIG, "mark": rights.MARK}
+    return templates.render(Path(__file__).parent, template, values)

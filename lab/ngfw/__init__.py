@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from lab import templates
 from lab.disks import FileSpec
 from lab.ngfw.certificates import Pair
 from lab.ngfw.policy import interface, policy
@@ -25,13 +24,6 @@ ADMIN = f"{RUN}/admin.sock"
 """HAProxy's command socket on the node; `show stat` gives exact counters."""
 
 _PORT, _MARK, _TABLE, _THREADS = 8443, 1, 100, 2
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 class Pki(Protocol):
@@ -97,4 +89,4 @@ def names(bed: Bed) -> list[str]:
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    return _ENVIRONMENT.get_template(f"{template}.j2").render(values)
+    return templates.render(Path(__file__).parent, template, values)

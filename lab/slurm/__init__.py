@@ -14,9 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from lab import machine
+from lab import machine, templates
 from lab.disks import FileSpec
 from lab.errors import LabError
 from lab.machine import Volume
@@ -35,13 +33,6 @@ _SPARE_MB = 512
 _TAKEOVER_S, _NODE_LOST_S = 120, 300
 """Slurm's own defaults of SlurmctldTimeout and SlurmdTimeout."""
 _ASKED_EVERY = 0.25
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -211,4 +202,4 @@ def _await(lacking: Callable[[], str], deadline: float) -> None:
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    return _ENVIRONMENT.get_template(f"{template}.j2").render(values)
+    return templates.render(Path(__file__).parent, template, values)

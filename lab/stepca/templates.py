@@ -6,21 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from lab import templates
 from lab.errors import LabError
-
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    trim_blocks=True,
-)
 
 
 def render(template: str, **values: Any) -> str:
     """A template, its name without .j2."""
-    return _ENVIRONMENT.get_template(f"{template}.j2").render(values)
+    return templates.render(Path(__file__).parent, template, values)
 
 
 def calendar(every: timedelta) -> str:

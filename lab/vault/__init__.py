@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from lab import templates
 from lab.disks import FileSpec
 from lab.errors import LabError
 from lab.machine import Volume
@@ -21,13 +20,6 @@ from plumbline.bed.model import Vault
 
 PROGRAM = "bao"
 _BINARY = "/usr/bin/vault"
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    undefined=StrictUndefined,
-    keep_trailing_newline=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -119,4 +111,4 @@ def _files(bed: Bed, vault: Vault, node: str, key: str) -> dict[str, FileSpec]:
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:
-    return _ENVIRONMENT.get_template(f"{template}.j2").render(values)
+    return templates.render(Path(__file__).parent, template, values)
