@@ -46,11 +46,11 @@ def test_a_bed_without_workers_has_none_of_it(tmp_path: Path) -> None:
     other = load(INVENTORIES / "goldentooth.yaml")
 
     assert (generators.manifests(other), generators.on(other)) == ([], set())
-    assert generators.settle(other, Pki(tmp_path), tmp_path, 0.0, None) == {}  # type: ignore[arg-type]
+    assert generators.credentials(other, Pki(tmp_path), tmp_path) == {}
 
 
 def test_their_maker_is_told_by_a_kubeconfig_for_root_alone(bed: Bed, tmp_path: Path) -> None:
-    told = generators.settle(bed, Pki(tmp_path / "pki"), tmp_path, 0.0, None)  # type: ignore[arg-type]
+    told = generators.credentials(bed, Pki(tmp_path / "pki"), tmp_path)
 
     file = Path(told[rights.WORKERS_CREDENTIAL])
     assert file.stat().st_mode & 0o777 == 0o600
