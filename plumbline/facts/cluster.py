@@ -270,7 +270,7 @@ def _condition(item: Object, kind: str) -> tuple[bool, str]:
     found = conditions.condition(item, kind)
     if found is None:
         return False, f"it has no condition {kind}"
-    return conditions.has(item, kind), ": ".join(filter(None, (found.get("reason"), found.get("message"))))
+    return found["status"] == "True", ": ".join(filter(None, (found.get("reason"), found.get("message"))))
 
 
 def _member(item: Object) -> Member:
