@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from lab.errors import LabError
 from lab.workloads.client import ApiError, Client, list_path
 from plumbline.bed import Bed
 
 POLL = 1.0
-_CERTIFICATE = "cert-manager.io/certificate-name"
 
 
 def wait_settled(bed: Bed, client: Client, deadline: float, progress: Callable[[str], None] = lambda _: None) -> None:
@@ -29,14 +29,12 @@ def wait_settled(bed: Bed, client: Client, deadline: float, progress: Callable[[
 def replace_outdated(bed: Bed, client: Client) -> list[str]:
     """Delete pods that may have read their certificate before it was written last; the names of their workloads.
 
-    cert-manager now and then issues a certificate a second time at once, while Reloader is still starting.
+    cert-manager now and then issues a certificate a second time at once, while Reloader is still starting. Its
+    revision tells: the requests do not, since cert-manager deletes those of earlier revisions.
     """
     secrets = client.by_name("v1", "Secret")
-    issued = Counter(
-        (r["metadata"]["namespace"], r["metadata"].get("annotations", {}).get(_CERTIFICATE))
-        for r in client.items(list_path("cert-manager.io/v1", "CertificateRequest"))
-    )
-    again = {namespace for (namespace, _), count in issued.items() if count > 1}
+    issued = client.by_name("cert-manager.io/v1", "Certificate")
+    again = {namespace for (namespace, _), live in issued.items() if _revision(live) > 1}
     replaced = []
     for name, workload in bed.workloads.items():
         certificate = bed.certificates[workload.certificate] if workload.certificate else None
@@ -72,8 +70,13 @@ def _not_renewed(bed: Bed, client: Client) -> Iterator[str]:
     there = client.by_name("cert-manager.io/v1", "Certificate") if canaries else {}
     for (namespace, _), live in there.items():
         name = canaries.get((namespace, live["spec"]["secretName"]))
-        if name and live.get("status", {}).get("revision", 0) < 2:
+        if name and _revision(live) < 2:
             yield f"certificate {name} not renewed yet"
+
+
+def _revision(certificate: dict[str, Any]) -> int:
+    """How often cert-manager has issued a certificate."""
+    return int(certificate.get("status", {}).get("revision", 0))
 
 
 def _not_scraped(bed: Bed, client: Client) -> Iterator[str]:

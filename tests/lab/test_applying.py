@@ -324,12 +324,11 @@ def test_a_bed_that_does_not_settle_is_named(young: Cluster) -> None:
         wait_settled(load(LAB), young, time.monotonic())
 
 
-def _persona(cluster: Cluster, *, requests: int, written: str, created: str) -> None:
-    """persona-1 with a certificate that was asked for so often and written then, and a pod of that age."""
+def _persona(cluster: Cluster, *, revision: int, written: str, created: str) -> None:
+    """persona-1 with a certificate that was issued so often and written then, and a pod of that age."""
     fields = [{"time": written}]
-    for index in range(requests):
-        marked = {"annotations": {"cert-manager.io/certificate-name": "persona-tls"}}
-        cluster.apply(_in("persona-1", "CertificateRequest", f"r{index}", "cert-manager.io/v1", **marked))
+    certificate = _in("persona-1", "Certificate", "persona-tls", "cert-manager.io/v1")
+    cluster.apply(certificate | {"status": {"revision": revision}})
     cluster.apply(_in("persona-1", "Secret", "persona-tls", managedFields=fields))
     cluster.apply(_in("persona-1", "Pod", "persona-1-x", creationTimestamp=created))
 
@@ -339,7 +338,7 @@ def _in(namespace: str, kind: str, name: str, api: str = "v1", **metadata: Any) 
 
 
 @pytest.mark.parametrize(
-    ("requests", "created", "replaced"),
+    ("revision", "created", "replaced"),
     [
         (2, "2026-01-01T00:00:01Z", ["persona-1"]),
         (2, "2026-01-01T00:00:03Z", []),
@@ -347,9 +346,9 @@ def _in(namespace: str, kind: str, name: str, api: str = "v1", **metadata: Any) 
     ],
     ids=["older than its certificate", "younger", "issued once"],
 )
-def test_a_pod_that_read_an_earlier_certificate_is_replaced(requests: int, created: str, replaced: list[str]) -> None:
+def test_a_pod_that_read_an_earlier_certificate_is_replaced(revision: int, created: str, replaced: list[str]) -> None:
     cluster = Cluster()
-    _persona(cluster, requests=requests, written="2026-01-01T00:00:02Z", created=created)
+    _persona(cluster, revision=revision, written="2026-01-01T00:00:02Z", created=created)
 
     assert replace_outdated(load(LAB), cluster) == replaced
     assert cluster.deleted == [f"/api/v1/namespaces/persona-1/pods/{name}-x" for name in replaced]
