@@ -43,8 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NoEffect, Expired, NotSettled, ActionFailed, NoWatchdog, NoRecorder, OSError) as error:
         return _ended(error, EXIT_FAILED)
     except KeyboardInterrupt:
-        print("chaos: interrupted; what was in the bed is undone", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _interrupted(options)
+
+
+def _interrupted(options: argparse.Namespace) -> int:
+    """Nothing is said to be undone that the ledger still has."""
+    from plumbline import places
+
+    if left := places.leftovers(load(options.bed).bed):
+        entries = ", ".join(file.stem for file in left)
+        print(f"chaos: interrupted, and still in: {entries}", file=sys.stderr)
+        print(f"remedy: python -m chaos ledger undo --bed {options.bed}", file=sys.stderr)
+        return EXIT_STILL_IN
+    print("chaos: interrupted; what was in the bed is undone", file=sys.stderr)
+    return EXIT_INTERRUPTED
 
 
 def _ended(error: Exception, code: int) -> int:
@@ -121,6 +133,8 @@ def _ledger_undo(options: argparse.Namespace) -> int:
     from chaos import undo
 
     bed = load(options.bed)
+    if options.id:
+        _entry_file(options)
     undone = undo.reap(bed, only=options.id or "", limit=options.limit)
     print(f"undone: {', '.join(undone)}" if undone else f"nothing to undo in the bed {bed.bed}")
     return 0

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from chaos.call import Call, CallError
 from chaos.choose import Lacks, chosen
@@ -27,6 +27,8 @@ from plumbline.bed.types import Duration, Name, Strict
 EXPERIMENTS = Path(__file__).parent / "experiments"
 EXTENSION = "plumbline"
 INJECT = "chaos.extension.actions", "inject"
+NOTICED = "chaos.extension.probes", "noticed"
+CONTROL = "chaos.extension.controls"
 
 
 class Watched(Strict):
@@ -94,6 +96,7 @@ class Declared(Strict):
                 recover=recover.get(name),
                 saved=saved.get(name, 0.0),
                 unaffected=name in self.unaffected,
+                silent=self.patience.total_seconds(),
                 refused=name in self.refused,
             )
             for name in self.records
@@ -138,8 +141,10 @@ def understood(bed: Bed, extensions: Any) -> tuple[Declared, tuple[str, ...]]:
                 if not record.get("optional"):
                     raise
                 left_out.append(name)
-        unaffected = [name for name in written.get("unaffected", ()) if name not in left_out]
-        written |= {"records": kept, "unaffected": unaffected}
+        written["records"] = kept
+        for key in ("unaffected", "refused"):
+            if isinstance(named := written.get(key), list):
+                written[key] = [name for name in named if name not in left_out]
         written["budgets"] = _without(written.get("budgets", {}), left_out)
     return Declared.model_validate(chosen(bed, written)), tuple(left_out)
 
@@ -179,7 +184,7 @@ def load(path: Path, bed: Bed) -> Experiment:
         declared, left_out = understood(bed, plain["extensions"])
     except ValidationError as error:
         raise BedError([*problems, *describe.problems(error, extension, Declared)]) from None
-    problems += _mistakes(path, extension, declared, bed)
+    problems += [*_mistakes(path, extension, declared, bed), *_of_toolkit(tree, declared)]
     steps: list[Call] = []
     for spot, written in _steps(tree):
         try:
@@ -191,6 +196,48 @@ def load(path: Path, bed: Bed) -> Experiment:
     if problems:
         raise BedError(problems)
     return Experiment(path, str(plain.get("title", path.stem)), plain, declared, tuple(steps), left_out)
+
+
+def _of_toolkit(tree: Tree, declared: Declared) -> Iterator[Problem]:
+    """What Chaos Toolkit would only say when the experiment is run, or never."""
+    from chaoslib.exceptions import ChaosException
+    from chaoslib.experiment import ensure_experiment_is_valid
+
+    try:
+        ensure_experiment_is_valid({**tree.plain(), "configuration": {}})  # its variables are set when it is run
+    except ChaosException as error:
+        yield Problem(tree.spot, "", found=str(error))
+    controls = [told.get("provider", {}).get("module") for _, told in _listed(tree, "controls")]
+    if CONTROL not in controls:
+        spot = tree.find("controls").spot
+        yield Problem(spot, "controls", f"{CONTROL}, which undoes at the end and judges", str(controls or "none"))
+    kept_in = False
+    for activity, told in _listed(tree, "method"):
+        provider = told.get("provider", {})
+        asked, given = (provider.get("module"), provider.get("func")), provider.get("arguments")
+        kept_in |= asked == NOTICED or (asked == INJECT and bool(told.get("pauses", {}).get("after")))
+        for name in {"time_to_live", "calm"} & set(given if isinstance(given, dict) else ()):
+            if not _is_duration(given[name]):
+                spot = activity.find(f"provider.arguments.{name}").spot
+                yield Problem(spot, f"method.{name}", "a duration such as 60s or 5m", str(given[name]))
+    if declared.mended_by == "undo" and not kept_in:
+        said = "pauses: {after: SECONDS} of what injects, or the probe noticed"
+        yield Problem(tree.find("method").spot, "method", said, "nothing between the fault and its undo")
+
+
+def _listed(tree: Tree, name: str) -> Iterator[tuple[Tree, dict[str, Any]]]:
+    """The items of a list of mappings, each with what it says."""
+    for _, item in tree.find(name).items():
+        if isinstance(item.value, dict):
+            yield item, item.plain()
+
+
+def _is_duration(value: object) -> bool:
+    try:
+        TypeAdapter[timedelta](Duration).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def files(folder: Path = EXPERIMENTS) -> list[Path]:

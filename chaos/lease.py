@@ -28,7 +28,7 @@ class LeftElsewhere(Exception):
 def take(bed: Bed, reach: Reach, id: str, seconds: float) -> None:
     """Takes the bed's Lease for a session. Held where another machine has it, LeftElsewhere where one never gave it back.
 
-    A cluster whose API server does not answer has no Lease to take: the fault may be what mends or tells that.
+    ActionFailed where the API server does not answer: then nobody knows who else holds the bed.
     """
     if bed.kubernetes is None:
         return

@@ -107,11 +107,10 @@ def write(entry: Entry) -> None:
     text = json.dumps({**body, "signature": _signature(folder, body)}, indent=1)
     part = folder / f".{entry.id}.part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, text.encode())
+    with os.fdopen(descriptor, "wb") as file:  # all of it: a disk that is nearly full takes a part without a word
+        file.write(text.encode())
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     part.rename(folder / f"{entry.id}.json")
     _sync(folder)
 

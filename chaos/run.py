@@ -16,9 +16,10 @@ from chaos.declared import Experiment, find, load
 from chaos.extension import running
 from chaos.extension.result import Result, read
 from chaos.reach import Reach
-from chaos.session import allowed
+from chaos.session import HOLD_LIMIT, allowed
 from chaos.undo import reap
 from plumbline.bed import Bed
+from plumbline.hold import hold
 from plumbline.report.files import write_atomically
 
 SETTINGS = {"runtime": {"rollbacks": {"strategy": "always"}}}
@@ -62,14 +63,18 @@ def prepared(bed: Bed, name: str) -> Experiment:
 
 def run(bed: Bed, experiment: Experiment, folder: Path) -> tuple[Result | None, int]:
     """Runs it in this process, from which nothing else may be run meanwhile; its result and its exit code."""
-    from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
+    from chaoslib.experiment import run_experiment
 
     folder.mkdir(parents=True, exist_ok=True)
+    for name in ("result.json", "journal.json"):  # an earlier run's would be taken for this one's
+        (folder / name).unlink(missing_ok=True)
     reap(bed)
+    with hold(bed.bed, alone=True, timeout=HOLD_LIMIT, purpose=f"experiment {experiment.name}"):
+        pass  # whoever holds the bed is told of before anything is begun
     journal: dict[str, Any] | None = None
     with _surroundings(bed, folder), _log(folder / "toolkit.log"):
         try:
-            ensure_experiment_is_valid(experiment.toolkit)
+            _valid(experiment)
             journal = run_experiment(experiment.toolkit, settings=SETTINGS)
         finally:
             running.end()
@@ -78,13 +83,24 @@ def run(bed: Bed, experiment: Experiment, folder: Path) -> tuple[Result | None, 
     return result, exit_code(result, journal)
 
 
+def _valid(experiment: Experiment) -> None:
+    """With its variables, that is."""
+    from chaoslib.exceptions import ChaosException
+    from chaoslib.experiment import ensure_experiment_is_valid
+
+    try:
+        ensure_experiment_is_valid(experiment.toolkit)
+    except ChaosException as error:
+        raise NotOfThisBed(f"{experiment.path}: {error}") from None
+
+
 def exit_code(result: Result | None, journal: dict[str, Any] | None) -> int:
     """What an experiment ends with; one without a result was refused at its begin."""
     if result is None or journal is None:
         return FAILED
     if result.still_in:
         return STILL_IN
-    if result.passed:
+    if result.passed and journal["status"] == "completed":
         return PASSED
     failed = any(activity.get("status") == "failed" for activity in journal["run"])
     return INTERRUPTED if journal["status"] == "interrupted" and not (failed or result.aborted) else FAILED

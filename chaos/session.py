@@ -6,6 +6,7 @@ disk, the watchdog is awake, and only then is the step made. See `session`.
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -13,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from chaos import lease, ledger
 from chaos.call import ActionFailed, Call, CallError
 from chaos.fault import Breaks
 from chaos.ledger import Entry
 from chaos.reach import Reach
-from chaos.undo import LIMIT, POLL, Left, StillIn, bring_back, holds, reap, undo, until
+from chaos.undo import LIMIT, POLL, Left, StillIn, bring_back, holds, reap, until
 from chaos.watchdog import Watchdog
 from plumbline.bed import Bed
 from plumbline.hold import hold
@@ -30,6 +32,11 @@ EFFECT_LIMIT = 20.0
 UNDONE_SAID = "is undone"
 """How the line ends by which a session tells that the bed is as it was."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_TOOLKIT = (signal.SIGUSR1, signal.SIGUSR2)
+"""By which Chaos Toolkit ends an experiment, in the middle of whatever it does."""
+
+
+_Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class NotAllowed(Exception):
@@ -76,6 +83,8 @@ class _Session:
     undoing: threading.Event
     calls: list[Call] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    ends: float = math.inf
+    """When its time-to-live is over, by `time.monotonic`."""
 
 
 def allowed(bed: Bed) -> None:
@@ -143,6 +152,7 @@ def _inject(here: _Session, injected: Injected, seconds: float) -> None:
             here.watchdog.await_ready()
             here.watchdog.arm(seconds)
             injected.since = time.monotonic()
+            here.ends = injected.since + seconds
         if not here.watchdog.alive():
             raise NoEffect("the watchdog is gone; nothing more was injected")
         with _told_by(step):
@@ -181,14 +191,14 @@ def _take_out(here: _Session, told: Callable[[str], None]) -> None:
     if not here.calls:
         ledger.remove(here.entry)
         return
-    expired = not ledger.exists(here.entry)
-    if expired:  # the watchdog was first; what this process still did after it is taken back too
-        with ledger.locked(here.bed.bed):
-            here.left = bring_back(here.bed, here.reach, here.calls)
-            if here.left:
-                ledger.write(here.entry.model_copy(update={"state": "failed", "error": _said(here.left)}))
-    else:
-        here.left = undo(here.bed, here.reach, here.entry)
+    over = time.monotonic() >= here.ends
+    with ledger.locked(here.bed.bed):  # a watchdog that is undoing right now is let finish
+        undone = not ledger.exists(here.entry)
+        here.left = bring_back(here.bed, here.reach, here.calls)  # after it too: more was done since, or may have been
+        if here.left:
+            ledger.write(here.entry.model_copy(update={"state": "failed", "error": _said(here.left)}))
+        else:
+            ledger.remove(here.entry)
     if here.left:
         raise StillIn(
             f"{here.fault.fault} ({here.entry.id}) is still in: {_said(here.left)}\n"
@@ -198,7 +208,7 @@ def _take_out(here: _Session, told: Callable[[str], None]) -> None:
     settle = here.fault.settle
     if settle and (left := until(here.bed, here.reach, settle.holds, settle.limit.total_seconds())):
         raise NotSettled(f"{here.fault.fault} is undone, and yet: {_said(left)}")
-    if expired:
+    if over or undone:
         raise Expired(f"{here.fault.fault} was undone at its time-to-live of {here.entry.time_to_live:.0f} s")
 
 
@@ -208,7 +218,10 @@ def _said(left: list[Left]) -> str:
 
 @contextmanager
 def _signals(undoing: threading.Event) -> Iterator[None]:
-    """SIGTERM, SIGINT and SIGHUP end the block as Ctrl-C does; during the undo they are only remembered."""
+    """SIGTERM, SIGINT and SIGHUP end the block as Ctrl-C does; during the undo they are only remembered.
+
+    So are those by which Chaos Toolkit ends an experiment: a safeguard aborts at any moment, and half an undo is none.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what signals do; the watchdog is there all the same
         return
@@ -217,18 +230,27 @@ def _signals(undoing: threading.Event) -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         if undoing.is_set():
             late.append(number)
-        else:
-            undoing.set()  # a second signal must not interrupt what the first has begun
-            raise KeyboardInterrupt(signal.Signals(number).name)
+            return
+        undoing.set()  # a second signal must not interrupt what the first has begun
+        _as_before(number, before[number], frame)
 
-    before = {number: signal.signal(number, end) for number in _SIGNALS}
+    before: dict[int, _Handler] = {number: signal.getsignal(number) for number in (*_SIGNALS, *_TOOLKIT)}
+    for number in before:
+        signal.signal(number, end)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     if late:
-        raise KeyboardInterrupt(signal.Signals(late[0]).name)
+        _as_before(late[0], before[late[0]], None)
+
+
+def _as_before(number: int, handler: _Handler, frame: FrameType | None) -> None:
+    """What a signal means to a session: KeyboardInterrupt, or what the toolkit has it mean."""
+    if number in _TOOLKIT and callable(handler):
+        handler(number, frame)
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def rest(seconds: float) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos.choose import Lacks
-from chaos.declared import files, load
+from chaos.declared import EXPERIMENTS, files, load
 from chaos.reach import Reach
+from chaos.run import NotOfThisBed
 from chaos.session import allowed
 from plumbline.bed import Bed
 from plumbline.bed import load as load_bed
@@ -98,6 +99,8 @@ def command(bed: Bed, names: Sequence[str], seconds: float, every: float, seed: 
     """Runs experiments until the time is over, each begun `every` seconds after the last, or at its end; the exit code."""
     allowed(bed)
     chosen = list(names) or suitable(bed)
+    if not chosen:
+        raise NotOfThisBed(f"the bed {bed.bed} has all for none of the experiments in {EXPERIMENTS.name}/")
     number = random.randrange(1 << 32) if seed is None else seed
     dice, end = random.Random(number), time.monotonic() + seconds
     print(f"{len(chosen)} experiments, for {seconds / 60:.0f} min, seed {number}", flush=True)
@@ -108,7 +111,7 @@ def command(bed: Bed, names: Sequence[str], seconds: float, every: float, seed: 
         figures.append(measured(bed))
         runs.append({"experiment": name, "exit_code": code, "said": said, "figures": asdict(figures[-1])})
         print(f"{len(runs):3}  {(end - time.monotonic()) / 60:4.0f} min left  {said}", flush=True)
-        worst = max(worst, code)
+        worst = max(worst, code if code >= 0 else FAILED)  # below: the number of the signal that killed it
         if code not in (PASSED, FAILED):
             break
         time.sleep(max(0.0, min(end, begun + every) - time.monotonic()))

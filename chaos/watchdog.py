@@ -100,7 +100,7 @@ def watch(bed: Bed, id: str, runner: int) -> int:
     file = places.ledger(bed.bed) / f"{id}.json"
     with suppress(OSError):  # a runner that died meanwhile is what it is here for
         os.write(1, b"ready\n")
-    if _runner_ends_well(runner):
+    if _runner_ends_well(runner) and not file.exists():
         return 0
     _say(f"undoing {id}")
     deadline = time.monotonic() + TRIES_FOR
@@ -131,7 +131,7 @@ def watch(bed: Bed, id: str, runner: int) -> int:
 
 
 def _runner_ends_well(runner: int) -> bool:
-    """Waits for the session's word, its death, or the time-to-live; True where there is nothing to undo."""
+    """Waits for the session's word, its death, or the time-to-live; True where it says that it is done."""
     deadline: float | None = None
     heard = b""
     while True:

@@ -38,14 +38,14 @@ def running(bed: Bed, name: str, folder: Path) -> Iterator[subprocess.Popen[str]
 
 
 def await_moment(process: subprocess.Popen[str], folder: Path, name: str) -> None:
-    """Until it has come about (a probe: until it holds), or the experiment has ended."""
+    """Until it has come about (a probe: until it holds); that the experiment ends before is an error."""
     deadline = time.monotonic() + LIMIT
     while process.poll() is None and time.monotonic() < deadline:
         file = folder / "moments.jsonl"
         if file.exists() and any(m.name == name and m.holds is not False for m in moments(file)):
             return
         time.sleep(0.05)
-    assert process.poll() is not None, f"{name} did not come about within {LIMIT:.0f} s"
+    raise AssertionError(f"{name} did not come about; the experiment ended with {process.poll()}")
 
 
 def ended(process: subprocess.Popen[str], folder: Path, name: str) -> tuple[int, Result]:

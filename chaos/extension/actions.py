@@ -15,6 +15,7 @@ from chaos.extension.running import now
 from chaos.fault import Steps
 from chaos.history import checker
 from chaos.history.recorder import Recorder
+from chaos.lease import LeftElsewhere
 from chaos.session import session
 from chaos.undo import StillIn
 from plumbline.bed.types import Duration
@@ -44,13 +45,14 @@ def inject(steps: Sequence[dict[str, Any]], time_to_live: str = "120s") -> str:
     here.note("injecting")
     try:
         injected = here.stack.enter_context(session(here.bed, what, told=here.hear))
-    except StillIn as error:
-        here.still_in = str(error)
+    except (StillIn, LeftElsewhere) as error:
+        here.still_in, here.in_bed = str(error), isinstance(error, StillIn)
         raise
     here.in_bed = True
     shift = time.time() - time.monotonic()
     here.environment = injected.environment
     here.note(checker.INJECT, said="; ".join(map(str, calls)), at=injected.since + shift)
+    here.note(checker.EFFECTIVE, at=injected.effective + shift)
     return injected.id
 
 
@@ -60,7 +62,7 @@ def undo() -> None:
     if here.in_bed:
         here.note(checker.UNDOING)
         here.undo()
-        if not any(moment.name == checker.UNDONE for moment in here.told()):
+        if not here.in_bed and not any(moment.name == checker.UNDONE for moment in here.told()):
             here.note(checker.UNDONE)  # there was nothing to take out
 
 

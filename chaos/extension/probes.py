@@ -96,7 +96,7 @@ def safeguard() -> str:
 
 
 def _harm(here: Running, patience: float) -> str:
-    """What has failed for longer than the experiment has patience with it; that reads succeed does not make up for writes."""
+    """What has not succeeded for longer than the experiment has patience with it; reads do not make up for writes."""
     if here.recorder is not None and not here.recorder.alive():
         return "the recorder is gone"
     at = time.time()
@@ -104,6 +104,6 @@ def _harm(here: Running, patience: float) -> str:
     for name, kind in dict.fromkeys((o.client, o.kind) for o in history):
         own = [o for o in history if (o.client, o.kind) == (name, kind)]
         since = max((o.ended for o in own if o.outcome == "ok"), default=own[0].begun)
-        if own[-1].outcome != "ok" and at - since > patience:
-            return f"{name} was not to be affected, and its {kind}s have failed for {at - since:.0f} s"
+        if at - since > patience + 1.0 / here.declared.records[name].rate:
+            return f"{name} was not to be affected, and none of its {kind}s has succeeded for {at - since:.0f} s"
     return ""

@@ -83,7 +83,7 @@ def read(folder: Path) -> Result | None:
 def written(here: Running, experiment: Mapping[str, Any], journal: Mapping[str, Any]) -> str:
     """The result of an experiment that ends, from its journal and its history."""
     judged, promises, history = here.judged(), here.declared.promises(here.bed), operations(here.history)
-    since = checker.since_when(here.told(), by_undo=here.declared.mended_by == "undo")
+    told_of, by_undo = here.told(), here.declared.mended_by == "undo"
     result = Result(
         experiment=here.declared.experiment,
         title=str(experiment.get("title", "")),
@@ -96,8 +96,9 @@ def written(here: Running, experiment: Mapping[str, Any], journal: Mapping[str, 
         **{name: _rounded(getattr(judged.times, name)) for name in ("detect", "mend", "steady")},
         budgets=here.declared.limits(here.bed),
         clients={
-            name: Client.of(told, promises[name], checker.recovered([o for o in history if o.client == name], since))
+            name: Client.of(told, promises[name], checker.recovered(own, told_of, by_undo=by_undo))
             for name, told in judged.told.items()
+            for own in [[o for o in history if o.client == name]]
         },
         wrong=(*judged.wrong, *_failures(journal)),
         left_out=here.left_out,

@@ -20,7 +20,7 @@ from chaos.history.model import Moment, line, moments, operations
 from chaos.history.recorder import Recorder
 from chaos.reach import Reach
 from chaos.session import UNDONE_SAID
-from chaos.undo import StillIn
+from plumbline import places
 from plumbline.bed import Bed, load
 
 REPORTS = "PLUMBLINE_EXPERIMENT_REPORTS"
@@ -49,6 +49,8 @@ class Running:
     in_bed: bool = False
     still_in: str = ""
     aborted: str = ""
+    stopped: bool = False
+    """Whether the recorder was told to end."""
     looked: float = 0.0
     """When the last round of looks began that has ended; what was so before it may be so no more."""
     _watcher: threading.Thread | None = None
@@ -118,21 +120,26 @@ class Running:
         return checker.judge(operations(self.history), self.told(), promises, limits, by_undo=by_undo)
 
     def undo(self) -> None:
-        """Takes out what is in. StillIn where that fails; the text stays in `still_in`."""
+        """Takes out what is in. What is raised where that fails is told in `still_in`, if anything is."""
         stack, self.stack = self.stack, ExitStack()
         try:
             stack.close()
-            self.in_bed = False
-        except StillIn as error:
-            self.still_in = str(error)
+        except BaseException as error:
+            if places.leftovers(self.bed.bed):
+                self.still_in = str(error) or type(error).__name__
             raise
+        finally:
+            self.in_bed = bool(places.leftovers(self.bed.bed))
 
     def stop(self) -> None:
-        """Ends the recorder and the looks."""
+        """Ends the recorder and the looks. A recorder that has ended before it was told to has not seen all."""
         self.over.set()
-        if self.recorder is not None and self.recorder.alive():
+        if self.recorder is not None and not self.stopped:
+            self.stopped, gone = True, not self.recorder.alive()
+            self.note(checker.STOP)
             code = self.recorder.stop()
-            self.note("recorded", holds=code == 0)
+            said = "it ended before the experiment did" if gone else self.recorder.said() if code else ""
+            self.note(checker.RECORDED, holds=not said, said=said)
         if self._watcher is not None:
             self._watcher.join(10.0)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,10 @@ from rich.live import Live
 from chaos.gameday import plan as plans
 from chaos.gameday.report import Day, Played, write
 from chaos.gameday.screen import new, screen
+from chaos.history.recorder import END_LIMIT
 from chaos.session import allowed
+from chaos.undo import LIMIT as UNDO_LIMIT
+from plumbline import places
 from plumbline.bed import Bed, load
 
 if TYPE_CHECKING:
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSED, FAILED, STILL_IN, INTERRUPTED = 0, 1, 11, 130
-ENDS_IN = 240.0
-"""Seconds that an experiment has to undo and to end after it was aborted."""
+ENDS_IN = 2 * UNDO_LIMIT + END_LIMIT
+"""Seconds that an experiment has to undo, to settle and to end its record after it was aborted."""
 _TICK = 0.25
 _ABORT = b"aq\x03"
 
@@ -78,7 +81,8 @@ def _play(bed: Bed, day: Day, number: int, live: Live, aborted: Callable[[], boo
     command = [sys.executable, "-m", "chaos", "run", str(played.ready.experiment.path.resolve())]
     command += ["--bed", str(bed.path.resolve()), "--report-dir", str(played.folder.parent.resolve())]
     played.folder.mkdir(parents=True, exist_ok=True)
-    (played.folder / "moments.jsonl").unlink(missing_ok=True)
+    for name in ("moments.jsonl", "result.json", "journal.json"):  # of an earlier day
+        (played.folder / name).unlink(missing_ok=True)
     ends_by: float | None = None
     told = 0
     with (played.folder / "run.log").open("wb") as log:
@@ -100,10 +104,25 @@ def _play(bed: Bed, day: Day, number: int, live: Live, aborted: Callable[[], boo
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-                process.wait(ENDS_IN)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(ENDS_IN)
+                process.kill()
+                process.wait()
     if not live.console.is_terminal:
         _print(live.console, played, told)
-    return INTERRUPTED if ends_by is not None and process.returncode not in (STILL_IN,) else process.returncode
+    if process.returncode < 0 and not _undone(bed):
+        return STILL_IN
+    return INTERRUPTED if ends_by is not None and process.returncode != STILL_IN else process.returncode
+
+
+def _undone(bed: Bed) -> bool:
+    """Whether the watchdog of an experiment that was killed undoes it in time."""
+    deadline = time.monotonic() + 2 * UNDO_LIMIT
+    while places.leftovers(bed.bed):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_TICK)
+    return True
 
 
 def _print(console: Console, played: Played, told: int) -> int:

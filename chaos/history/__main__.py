@@ -30,18 +30,19 @@ class _File:
     """The history; what is written is safe from the end of this process at once, and from that of the machine soon."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
         self._lock = threading.Lock()
         self._synced = 0.0
 
     def tell(self, operation: Operation) -> None:
         with self._lock:
-            os.write(self._descriptor, line(operation).encode())
+            self._file.write(line(operation).encode())
+            self._file.flush()
             if time.monotonic() - self._synced >= _SYNC:
                 self.sync()
 
     def sync(self) -> None:
-        os.fsync(self._descriptor)
+        os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 
 

@@ -7,6 +7,7 @@ and so of a write that a service had not saved yet when it was killed, where it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -15,6 +16,8 @@ from chaos.history.model import Moment, Operation
 
 INJECT, UNDOING, UNDONE, NOTICED, WHOLE, STEADY = "inject", "undoing", "undone", "noticed", "whole", "steady"
 """Names of the moments that `times` knows."""
+EFFECTIVE, STOP, RECORDED = "effective", "stop", "recorded"
+"""The fault was seen to be in; clients were told to end; what they did has been written down, all of it or not."""
 Window = tuple[float, float]
 """From when until when, in seconds of the epoch."""
 NEVER: Window = (0.0, 0.0)
@@ -75,12 +78,12 @@ class Promise:
     gap: float | None = None
     recover: float | None = None
     unaffected: bool = False
-    stale_reads: bool = False
-    """Whether the service may show an older value than the youngest."""
+    silent: float = math.inf
+    """The longest gap of one that is to be unaffected, and has no gap of its own: one of which nothing is heard lost none."""
     saved: float = 0.0
     """Seconds within which the service saves what it has acknowledged: a kill before may lose it."""
     refused: bool = False
-    """Whether no write may be acknowledged from when the fault was noticed until its undo."""
+    """Whether no write may be acknowledged from when the fault was noticed, or seen to be in, until its undo."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,10 @@ def judge(
 ) -> Judged:
     """Compares what happened with what was promised; `budgets` has seconds by the fields of `Times`."""
     windows = {name: _unpromised(moments, promise.saved) for name, promise in promises.items() if promise.saved}
-    told, taken = check(history, windows), times(moments, by_undo=by_undo)
-    wrong: list[str] = []
+    told, taken = check(history, windows, _first(moments, STOP)), times(moments, by_undo=by_undo)
+    wrong = [
+        f"not all was recorded: {moment.said}" for moment in moments if moment.name == RECORDED and not moment.holds
+    ]
     for client, promise in promises.items():
         seen = told.get(client)
         if seen is None:
@@ -115,7 +120,7 @@ def judge(
         ):
             wrong.append(f"{client}: {taken_in} writes were acknowledged while it had to refuse them")
         if promise.recover is not None:
-            took = recovered([o for o in history if o.client == client], since_when(moments, by_undo=by_undo))
+            took = recovered([o for o in history if o.client == client], moments, by_undo=by_undo)
             wrong += (
                 [] if took is not None and took <= promise.recover else [f"{client}: {_late(took, promise.recover)}"]
             )
@@ -129,22 +134,45 @@ def judge(
 
 
 def acknowledged_meanwhile(own: Sequence[Operation], moments: Sequence[Moment]) -> int:
-    """Writes that were begun after a fault was noticed, and acknowledged before its undo began."""
-    noticed, undoing = _first(moments, NOTICED, _first(moments, INJECT) or 0.0), _first(moments, UNDOING)
-    if noticed is None:
+    """Writes that were begun after a fault was noticed, or seen to be in, and acknowledged before its undo began."""
+    since, undoing = _in_since(moments), _first(moments, UNDOING)
+    if since is None:
         return 0
     return sum(
-        o.kind == "write" and o.outcome == "ok" and o.begun >= noticed and (undoing is None or o.ended <= undoing)
+        o.kind == "write" and o.outcome == "ok" and o.begun >= since and (undoing is None or o.ended <= undoing)
         for o in own
     )
 
 
-def recovered(own: Sequence[Operation], since: float | None) -> float | None:
-    """Seconds from then until a client succeeded with something that it began after that; None where it never did."""
+def _in_since(moments: Sequence[Moment]) -> float | None:
+    """From when on the bed must have felt the fault: it has noticed, or nobody is asked whether and it is seen to be in."""
+    injected = _first(moments, INJECT)
+    if injected is None:
+        return None
+    asked = any(moment.name == NOTICED for moment in moments)
+    return _first(moments, NOTICED if asked else EFFECTIVE, injected)
+
+
+def recovered(own: Sequence[Operation], moments: Sequence[Moment], *, by_undo: bool) -> float | None:
+    """Seconds until all that a client does succeeded again after the last of it had failed; None where it never did.
+
+    From the fault, or from its undo where that mends. What succeeded before the fault was in is no recovery, and that an
+    undo disturbs what had mended by itself is none of it.
+    """
+    since, undoing = since_when(moments, by_undo=by_undo), _first(moments, UNDOING)
     if since is None:
         return None
-    ends = [o.ended for o in own if o.begun >= since and o.outcome == "ok" and o.kind != "final"]
-    return min(ends) - since if ends else None
+    felt = since if by_undo else max(since, _first(moments, EFFECTIVE, since) or since)
+    until = math.inf if by_undo or undoing is None else undoing
+    taken = [0.0]
+    for kind in {o.kind for o in own} - {"final"}:
+        of_kind = [o for o in own if o.kind == kind]
+        bad = [o.ended for o in of_kind if o.outcome != "ok" and o.ended >= since and o.begun < until]
+        good = [o.ended for o in of_kind if o.outcome == "ok" and o.begun >= max([felt, *bad])]
+        if not good:
+            return None
+        taken.append(min(good) - since)
+    return max(taken)
 
 
 def _late(took: float | None, most: float) -> str:
@@ -160,20 +188,27 @@ def _broken(seen: Told, promise: Promise) -> list[str]:
         wrong.append(f"{len(seen.returned)} writes were refused and are there all the same: {_some(seen.returned)}")
     if seen.unread:
         wrong.append(f"nobody could read at the end whether {seen.unread} acknowledged writes are there")
-    if seen.stale and not promise.stale_reads:
+    if seen.stale:
         wrong.append(f"{len(seen.stale)} reads did not see what was acknowledged before them")
     if promise.unaffected and seen.lost:
         wrong.append(f"{seen.lost} of {seen.operations} operations were lost, and it was not to be affected")
+    if promise.unaffected and promise.gap is None and seen.gap.seconds > promise.silent:
+        wrong.append(f"{seen.gap.seconds:.1f} s without a success, and it was not to be affected")
     if promise.gap is not None and seen.gap.seconds > promise.gap:
         wrong.append(f"{seen.gap.seconds:.1f} s without a success, and at most {promise.gap:g} s are allowed")
     return wrong
 
 
-def check(history: Sequence[Operation], unpromised: Mapping[str, Window] | None = None) -> dict[str, Told]:
-    """What the history says of each client, by name; `unpromised`: when what was acknowledged might still be lost."""
+def check(
+    history: Sequence[Operation], unpromised: Mapping[str, Window] | None = None, until: float | None = None
+) -> dict[str, Told]:
+    """What the history says of each client, by name.
+
+    `unpromised`: when what was acknowledged might still be lost; `until`: when clients were told to end.
+    """
     by_client = sorted(history, key=lambda operation: operation.client)
     return {
-        client: _told(sorted(own, key=lambda operation: operation.ended), (unpromised or {}).get(client, NEVER))
+        client: _told(sorted(own, key=lambda operation: operation.ended), (unpromised or {}).get(client, NEVER), until)
         for client, own in groupby(by_client, key=lambda operation: operation.client)
     }
 
@@ -186,7 +221,7 @@ def _unpromised(moments: Sequence[Moment], saved: float) -> Window:
     return injected - saved, _first(moments, NOTICED, injected) or injected
 
 
-def _told(own: Sequence[Operation], unpromised: Window) -> Told:
+def _told(own: Sequence[Operation], unpromised: Window, until: float | None) -> Told:
     asked = [operation for operation in own if operation.kind != "final"]
     writes = [operation for operation in own if operation.kind == "write"]
     acknowledged = {value for write in writes if write.outcome == "ok" for value in _values(write)}
@@ -201,7 +236,7 @@ def _told(own: Sequence[Operation], unpromised: Window) -> Told:
         operations=len(asked),
         failed=sum(operation.outcome == "failed" for operation in asked),
         unknown=sum(operation.outcome == "unknown" for operation in asked),
-        gap=longest_gap(asked),
+        gap=longest_gap(asked, until),
         missing=tuple(sorted(acknowledged - there - unsaved)) if finals else (),
         returned=tuple(sorted(refused & there)),
         stale=stale(promised),
@@ -223,13 +258,16 @@ def stale(own: Sequence[Operation]) -> tuple[Operation, ...]:
     return tuple(found)
 
 
-def longest_gap(asked: Sequence[Operation]) -> Gap:
-    """The longest time without a success; a client that reads and writes may miss either."""
+def longest_gap(asked: Sequence[Operation], until: float | None = None) -> Gap:
+    """The longest time without a success; a client that reads and writes may miss either.
+
+    One that falls silent tells of no failure: the time goes on `until` it was told to end.
+    """
     gaps = [Gap()]
     for kind in {operation.kind for operation in asked}:
         own = [operation for operation in asked if operation.kind == kind]
         successes = [operation.ended for operation in own if operation.outcome == "ok"]
-        edges = [min(o.begun for o in own), *sorted(successes), max(o.ended for o in own)]
+        edges = [min(o.begun for o in own), *sorted(successes), max(until or 0.0, *(o.ended for o in own))]
         gaps += [Gap(later - earlier, earlier) for earlier, later in pairwise(edges)]
     return max(gaps, key=lambda gap: gap.seconds)
 

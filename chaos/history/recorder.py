@@ -81,7 +81,7 @@ class Recorder:
     def _await_ready(self) -> None:
         out = self.process.stdout
         if out is None or not select.select([out], [], [], READY_LIMIT)[0] or out.readline() != b"ready\n":
-            raise NoRecorder(f"what clients do cannot be recorded: {self._said()}")
+            raise NoRecorder(f"what clients do cannot be recorded: {self.said()}")
 
     def alive(self) -> bool:
         """Whether it still records."""
@@ -97,7 +97,8 @@ class Recorder:
             self.process.communicate()
         return self.process.returncode
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The last that it said of what went wrong."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it did not say why"
 

@@ -53,6 +53,8 @@ class _State:
     begun: float
     rows: dict[str, Row] = field(default_factory=dict)
     healthy: list[Healthy] = field(default_factory=list)
+    whole: bool = False
+    """Whether this run has looked at the whole bed: only then is it known which checks apply to it."""
     applying: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
 
@@ -90,9 +92,9 @@ def prove(plan: Plan, earlier: Proof | None, told: Told, save: Callable[[Proof],
 
 def _looks_wanting(plan: Plan, state: _State) -> bool:
     """Ten runs without a fault belong to a whole proof; of a part of it, those around its groups are enough."""
-    if not plan.selection:
-        return len(state.healthy) < HEALTHY_RUNS or not state.applying
-    return not state.healthy
+    if not plan.selection and len(state.healthy) < HEALTHY_RUNS:
+        return True
+    return not state.healthy or (bool(plan.whole_layers) and not state.whole)
 
 
 def digest(plan: Plan, fault: Fault) -> str:
@@ -213,6 +215,7 @@ def _look_once(
         alarms=alarms(looked.report),
         seconds=round(looked.seconds, 1),
     )
+    state.whole = state.whole or whole
     applying, silent = applicable(looked.report)
     state.applying, state.silent = state.applying | applying, (state.silent | silent) - applying
     state.healthy.append(run)

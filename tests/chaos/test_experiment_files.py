@@ -123,6 +123,10 @@ def test_an_optional_record_is_left_out_where_the_bed_lacks_it(bed: Bed, tmp_pat
         ("kubernetes.kill: {workload", "kubernetes.kil: {workload", "method.*did you mean kubernetes.kill"),
         ("with: {from: $(agent), to: $(persona)}", "with: {form: $(agent), to: $(persona)}", r"records\.asked\.with"),
         ("whole: [kubernetes.pods:", "whole: [kubernetes.pods: {}, x:", "watch.whole"),
+        ("unaffected: [others, objects]", "unaffected:", r"unaffected"),
+        ("module: chaos.extension.controls", "module: chaos.extension.control", "controls, which undoes at the end"),
+        ("func: inject", "func: injekt", r"injekt"),
+        ("time_to_live: 180s", "time_to_live: long", r":46:\d+: method.time_to_live: .*found long"),
     ],
 )
 def test_a_wrong_experiment_is_told_with_its_place(bed: Bed, tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -132,6 +136,15 @@ def test_a_wrong_experiment_is_told_with_its_place(bed: Bed, tmp_path: Path, old
     file.write_text(text.replace(old, new, 1))
 
     with pytest.raises(BedError, match=said):
+        declared.load(file, bed)
+
+
+def test_a_fault_that_is_undone_at_once_is_told(bed: Bed, tmp_path: Path) -> None:
+    lost = declared.EXPERIMENTS / "packets-lost.yaml"
+    file = tmp_path / lost.name
+    file.write_text(lost.read_text().replace("    pauses: {after: 20}\n", ""))
+
+    with pytest.raises(BedError, match="nothing between the fault and its undo"):
         declared.load(file, bed)
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chaos.call import Call
 from chaos.extension.result import Result, read
 from chaos.history.model import moments
-from chaos.undo import undo
+from chaos.reach import Reach
+from chaos.undo import Left, bring_back
+from plumbline.bed import Bed
+from plumbline.hold import hold
 from tests.chaos.scratch import Scratch, soon
 
 pytestmark = pytest.mark.timeout(120)
@@ -98,6 +105,44 @@ def test_the_safeguard_aborts_what_must_not_be_affected(scratch: Scratch) -> Non
     assert restored(scratch)
 
 
+def test_an_abort_in_the_middle_of_the_undo_waits_for_its_end(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def aborted(bed: Bed, reach: Reach, calls: Sequence[Call]) -> list[Left]:
+        os.kill(os.getpid(), signal.SIGUSR1)  # as the safeguard does
+        return bring_back(bed, reach, calls)
+
+    monkeypatch.setattr("chaos.session.bring_back", aborted)
+
+    code, result, _ = ran(scratch, experiment(scratch))
+
+    assert (code, result.status, result.still_in) == (130, "interrupted", "")
+    assert restored(scratch)
+
+
+def test_an_earlier_result_is_not_taken_for_that_of_a_run_that_never_began(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = experiment(scratch)
+    assert ran(scratch, file)[0] == 0
+    monkeypatch.setattr("chaos.extension.running.begin", lambda *_: 1 / 0)
+
+    run = scratch.chaos("run", str(file), "--report-dir", str(scratch.folder / "out"))
+
+    assert run.returncode == 1
+    assert "it did not begin" in run.stdout
+
+
+def test_a_bed_that_is_held_is_told_of_at_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaos.run.HOLD_LIMIT", 0.1)
+    file = experiment(scratch)
+
+    with hold(scratch.name):
+        run = scratch.chaos("run", str(file), "--report-dir", str(scratch.folder / "out"))
+
+    assert (run.returncode, "held by another run" in run.stderr) == (12, True)
+
+
 def test_a_step_that_no_action_takes_is_told_before_anything_is_done(scratch: Scratch) -> None:
     file = experiment(scratch, step("action", "inject", steps=[{"scratch.file": {"path": "/etc/x", "text": None}}]))
 
@@ -109,7 +154,7 @@ def test_a_step_that_no_action_takes_is_told_before_anything_is_done(scratch: Sc
 
 
 def test_what_cannot_be_undone_ends_with_11(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaos.session.undo", partial(undo, limit=0.5))
+    monkeypatch.setattr("chaos.session.bring_back", partial(bring_back, limit=0.5))
     script = f"-c 'rm {scratch.file('closed')}; mkdir {scratch.file('closed')}'"
     stuck = {"type": "action", "name": "stuck", "provider": {"type": "process", "path": "sh", "arguments": script}}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.history.checker import Promise, Told, check, judge, longest_gap, times
+from chaos.history.checker import Promise, Told, check, judge, longest_gap, recovered, times
 from chaos.history.model import Kind, Moment, Operation, Outcome, line, moments, operations
 
 
@@ -84,7 +84,6 @@ def test_a_read_that_misses_what_was_acknowledged_before_it_is_stale(seen: int |
 
     assert only(*history).stale == (read,)
     assert judge(history, [], {"c": Promise()}, {}).wrong
-    assert judge(history, [], {"c": Promise(stale_reads=True)}, {}).wrong == ()
 
 
 def test_a_read_beside_a_write_may_see_it_or_not() -> None:
@@ -134,6 +133,33 @@ def test_a_client_that_never_succeeds_again_has_not_recovered() -> None:
     told = [Moment(10, "inject"), Moment(20, "undoing")]
 
     assert "never succeeded again" in judge([op(0)], told, {"c": Promise(recover=9.0)}, {}, by_undo=True).wrong[0]
+
+
+def test_what_succeeded_before_the_fault_was_in_is_no_recovery() -> None:
+    told = [Moment(10, "inject"), Moment(12, "effective"), Moment(30, "undoing")]
+    reads = [op(at, "read") for at in (11, 16)]
+    writes = [op(at, "write", outcome) for at, outcome in ((11, "ok"), (13, "failed"), (20, "ok"), (31, "failed"))]
+
+    assert recovered([*reads, *writes], told, by_undo=False) == pytest.approx(10.1)
+    assert recovered([*reads, *writes[:2]], told, by_undo=False) is None, "that reads succeed says nothing of writes"
+
+
+def test_a_client_that_falls_silent_is_no_unaffected_one() -> None:
+    promise = {"c": Promise(unaffected=True, silent=10.0)}
+    told = [Moment(1, "inject"), Moment(30, "stop")]
+
+    assert judge([op(0), op(2)], told, promise, {}).wrong == (
+        "c: 27.9 s without a success, and it was not to be affected",
+    )
+    assert judge([op(at) for at in range(30)], told, promise, {}).wrong == ()
+
+
+def test_a_recorder_that_failed_has_not_recorded_all() -> None:
+    told = [Moment(9, "recorded", False, "it ended before the experiment did")]
+
+    assert judge(SOUND, told, {"c": Promise()}, {}).wrong == (
+        "not all was recorded: it ended before the experiment did",
+    )
 
 
 def test_a_client_of_which_nothing_was_recorded_is_no_sound_one() -> None:
@@ -198,3 +224,5 @@ def test_a_service_that_must_refuse_may_acknowledge_nothing_meanwhile(begun: flo
     ]
 
     assert len(judge(history, told, {"c": Promise(refused=True)}, {}).wrong) == wrong
+    told[1] = Moment(3.0, "effective")
+    assert len(judge(history, told, {"c": Promise(refused=True)}, {}).wrong) == wrong, "nobody is asked who noticed"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaos import torture
+from chaos.watchdog import Watchdog
 from plumbline.hold import hold
 from tests.chaos.scratch import ROOT, Scratch, soon
 
@@ -57,6 +58,18 @@ def test_the_watchdog_undoes_what_a_killed_runner_left(scratch: Scratch) -> None
         assert soon(lambda: restored(scratch), 5.0)
     assert soon(lambda: not Path(f"/proc/{watchdog}").exists(), 5.0)
     assert not list(scratch.folder.glob("state/*/ledger/*.log"))
+
+
+def test_what_a_session_could_not_undo_is_left_to_the_watchdog(scratch: Scratch) -> None:
+    scratch.file("one").write_text("changed")
+    entry = scratch.entry(scratch.change("one", "as it was"))
+    watchdog = Watchdog.start(scratch.bed(), entry)
+    watchdog.await_ready()
+
+    watchdog.end(entry)  # the session is over, and its entry is still there
+
+    assert restored(scratch)
+    assert soon(lambda: not watchdog.alive(), 5.0)
 
 
 def test_the_watchdog_undoes_what_outlives_its_time(scratch: Scratch) -> None:

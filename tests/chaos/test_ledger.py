@@ -89,6 +89,33 @@ def test_an_unknown_entry_is_told_with_the_nearest(scratch: Scratch) -> None:
     assert f"did you mean {entry.id}?" in run.stderr
 
 
+def test_an_unknown_entry_is_not_said_to_be_undone(scratch: Scratch) -> None:
+    scratch.entry(scratch.change("one"))
+
+    run = scratch.chaos("ledger", "undo", "typo")
+
+    assert (run.returncode, len(scratch.entries())) == (2, 1)
+    assert "there is no entry typo" in run.stderr
+
+
+@pytest.mark.parametrize(("left", "code"), [(True, 11), (False, 130)])
+def test_who_interrupts_an_undo_is_told_what_is_still_in(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, left: bool, code: int
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    scratch.bed()
+    if left:
+        scratch.entry(scratch.change("one"))
+    monkeypatch.setattr("chaos.undo.reap", interrupted)
+
+    run = scratch.chaos("ledger", "undo")
+
+    assert run.returncode == code
+    assert ("still in: " in run.stderr) is left
+
+
 def test_a_lab_that_is_gone_has_no_fault_in_it(scratch: Scratch) -> None:
     scratch.entry(scratch.change("one", "no"))
     file = scratch.folder / "bed.yaml"

@@ -121,6 +121,15 @@ def test_programs_switch_and_say_what_is(tmp_path: Path) -> None:
             node.on()
 
 
+def test_a_node_that_switches_itself_is_off_while_it_lets_nobody_log_in(tmp_path: Path) -> None:
+    declared = bed(tmp_path, "{ssh: true}")
+    with Reach(declared, Access()) as reach:
+        node = power.supply(declared, reach, "one")
+        assert isinstance(node, power.Shell)
+        reach.ask = lambda *_, **__: (_ for _ in ()).throw(ActionFailed("no way"))  # type: ignore[method-assign]
+        assert not node.on()
+
+
 def test_a_node_whose_power_nobody_switches_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     file = tmp_path / "bed.yaml"
     file.write_text(HARDWARE.replace(", power: POWER", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,9 +65,11 @@ class Bench:
         return Row.model_validate({**told, "detected": hit, "localised": hit, "beside": beside})
 
     def _look(
-        self, plan: Plan, state: object, told: object, after: str, *, whole: bool, driven: Sequence[Fault]
+        self, plan: Plan, state: object, told: object, after: str, *, whole: bool, driven: Sequence[Fault] = ()
     ) -> Healthy:
         self.looks += 1
+        if whole:
+            state.whole, state.applying = True, frozenset({"host.unproved"})  # type: ignore[attr-defined]
         run_ = Healthy(after=after, verdict="go", checks=1, red=(), alarms=0, seconds=1.0)
         state.healthy.append(run_)  # type: ignore[attr-defined]
         return run_
@@ -154,3 +157,17 @@ def test_a_part_of_all_is_looked_at_without_a_fault_after_some_groups_and_at_the
     bench.prove(1)
     assert len(bench.put_in) == 5
     assert bench.looks == 3  # before, after the fourth, after the last
+
+
+def test_a_proof_that_goes_on_where_it_was_still_knows_which_checks_no_fault_proves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench = Bench(monkeypatch, tmp_path, {})
+    plan = replace(bench.plan, selection="--without load", whole_layers=frozenset({"host"}))
+    first = run.prove(plan, None, Quiet(), lambda proof: None)
+
+    again = run.prove(plan, first, Quiet(), lambda proof: None)
+
+    assert len(bench.put_in) == len(NAMES), "nothing was put in a second time"
+    assert first.checks_without_fault == again.checks_without_fault == ("host.unproved",)
+    assert not again.held

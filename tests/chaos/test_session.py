@@ -167,14 +167,26 @@ def test_a_signal_ends_the_block_and_the_fault_is_out(scratch: Scratch, number: 
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_during_the_undo_waits_for_its_end(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(bed: Any, reach: Any, entry: Any) -> list[Any]:
-        os.kill(os.getpid(), signal.SIGTERM)
-        return undoing.undo(bed, reach, entry)
+def _leave(number: int, frame: object) -> None:
+    """As Chaos Toolkit does where a safeguard aborts."""
+    raise SystemExit(20)
 
-    monkeypatch.setattr(sessions, "undo", interrupted)
-    with pytest.raises(KeyboardInterrupt), session(scratch.bed(), scratch.fault(scratch.change("one"))):
-        pass
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, KeyboardInterrupt), (signal.SIGUSR1, SystemExit)])
+def test_a_signal_during_the_undo_waits_for_its_end(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, raised: type[BaseException]
+) -> None:
+    def interrupted(bed: Any, reach: Any, calls: Any) -> list[Any]:
+        os.kill(os.getpid(), number)
+        return undoing.bring_back(bed, reach, calls)
+
+    before = signal.signal(signal.SIGUSR1, _leave)
+    monkeypatch.setattr(sessions, "bring_back", interrupted)
+    try:
+        with pytest.raises(raised), session(scratch.bed(), scratch.fault(scratch.change("one"))):
+            pass
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
     assert_restored(scratch)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaos import soak
+from chaos.run import NotOfThisBed
 from chaos.soak import Figures, grown
 from plumbline.bed import Bed, load
 from tests.chaos.scratch import ROOT
@@ -35,6 +36,23 @@ def test_a_bed_is_given_the_experiments_that_it_has_all_for() -> None:
 
     assert "trunk-of-a-node-cut" in chosen
     assert not any(name.startswith(("consul", "vault", "slurm")) for name in chosen)
+
+
+@pytest.mark.parametrize("code", [-9, 1, 11])
+def test_an_experiment_that_was_killed_or_failed_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int
+) -> None:
+    monkeypatch.setattr(soak, "measured", lambda bed: FIRST)
+    monkeypatch.setattr(soak, "_run", lambda *_: (code, "said"))
+
+    assert soak.command(SMALL, ["trunk-of-a-node-cut"], 0.1, 0.2, 7, tmp_path) == abs(max(code, -1))
+
+
+def test_a_bed_without_anything_to_do_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(soak, "suitable", lambda bed: [])
+
+    with pytest.raises(NotOfThisBed, match="has all for none"):
+        soak.command(SMALL, [], 5.0, 0.0, 7, tmp_path)
 
 
 def test_a_leak_and_a_failure_end_it_with_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
