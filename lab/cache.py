@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lab import disks
 from lab.errors import LabError
 
 LOCK_WAIT = 3600.0
@@ -76,7 +77,7 @@ def publish(name: str, key: str, build: Callable[[Path], None], *, needs: int = 
             return found
         # Whoever holds the lock is alone with this key: what lies here was left by a run that was killed.
         for leftover in (final, *final.parent.glob(f"{key}.tmp-*")):
-            shutil.rmtree(leftover, ignore_errors=True)
+            disks.remove(leftover)
         building = final.with_name(f"{key}.tmp-{os.getpid()}")
         with disk_full_explained(needs):
             building.mkdir()

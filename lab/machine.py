@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lab import cgroups, netns, podman
 from lab.command import call
-from lab.disks import FileSpec, lay_down, mount, sow
+from lab.disks import FileSpec, lay_down, mount, sow, unmount_below
 from lab.errors import LabError
 from lab.places import check_disk, run_dir, state_dir
 from lab.rootfs import require, require_root
@@ -228,8 +228,8 @@ def remove_all(bed: str) -> None:
         podman.call(bed, "rm", "--all", "--force", "--time", "0", timeout=60, check=False)
     podman.forget_containers(bed)
     cgroups.kill(bed)
-    _unmount_below(state_dir(bed))
-    _unmount_below(run_dir(bed))
+    unmount_below(state_dir(bed))
+    unmount_below(run_dir(bed))
     cgroups.remove(bed, time.monotonic() + 5)
     for folder in (state_dir(bed), _machine_run(bed), run_dir(bed) / "podman"):
         shutil.rmtree(folder, ignore_errors=True)
@@ -305,10 +305,3 @@ def _failed_units(bed: str, name: str) -> str:
         for unit in names
     ]
     return "\n".join(f"{unit}:\n{end}" for unit, end in zip(names, ends, strict=True))
-
-
-def _unmount_below(folder: Path) -> None:
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
-    for place in sorted((place for place in places if Path(place).is_relative_to(folder)), key=len, reverse=True):
-        call(["umount", "--lazy", place], check=False)
