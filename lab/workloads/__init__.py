@@ -101,6 +101,5 @@ def realise(bed: Bed, pki: Pki, kubeconfig: Path, deadline: float, progress: Pro
         tell = partial(progress.detail, STEP)
         apply(wanted, client, deadline, tell)
         wait_ready(wanted, client, deadline, tell)
-        if replace_outdated(bed, client):
-            wait_ready(wanted, client, deadline, tell)
+        replace_outdated(bed, client)
         wait_settled(bed, client, deadline, tell)
