@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,20 +102,20 @@ def wait_running(bed: str, name: str, deadline: float) -> None:
     Raises `LabError` with the failed units and the end of their journal, or with what it still waits for.
     """
     said = "no answer"
-    while time.monotonic() < deadline:
+    while True:
         # Asked anew every few seconds: one that begins to wait in the wrong moment of the boot is never told of its end.
         left = min(_ASKED_ANEW, max(1.0, deadline - time.monotonic()))
-        try:
+        with suppress(subprocess.TimeoutExpired):
             answer = run(bed, name, ["systemctl", "is-system-running", "--wait"], timeout=left)
-        except subprocess.TimeoutExpired:
-            continue
-        said = answer.stdout.strip() or answer.stderr.strip()
+            said = answer.stdout.strip() or answer.stderr.strip()
         if said == "running":
             return
         if said == "degraded":
             raise LabError(
                 f"{name}: units failed while it booted\n{_failed_units(bed, name)}", remedy=f"python -m lab logs {name}"
             )
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.05)
     jobs = run(bed, name, ["systemctl", "list-jobs", "--no-legend"], timeout=10).stdout
     raise LabError(

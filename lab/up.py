@@ -186,11 +186,11 @@ def _machines(
 
 def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
     """The switch first, since the nodes want their links when they start; then all nodes side by side."""
-    deadline = time.monotonic() + BOOT_LIMIT
     machine.boot(bed.bed, [switch.machine()], base)
-    machine.wait_running(bed.bed, ovs.NODE, deadline)
+    machine.wait_running(bed.bed, ovs.NODE, time.monotonic() + BOOT_LIMIT)
     switch.apply(bed.bed, topology.nics(bed), topology.oobi(bed))
     machine.boot(bed.bed, machines, base)
+    deadline = time.monotonic() + BOOT_LIMIT
     with ThreadPoolExecutor(len(machines)) as pool:
         list(pool.map(lambda node: machine.wait_running(bed.bed, node.name, deadline), machines))
 
