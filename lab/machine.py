@@ -123,6 +123,16 @@ def wait_running(bed: str, name: str, deadline: float) -> None:
     )
 
 
+def begin_anew(bed: str, name: str, units: Sequence[str], deadline: float) -> None:
+    """Forget which units of a running machine have failed, and start these where they do not run.
+
+    What does not start is told by `wait_running`.
+    """
+    run(bed, name, ["systemctl", "reset-failed"])
+    with suppress(subprocess.TimeoutExpired):
+        run(bed, name, ["systemctl", "start", *units], timeout=max(1.0, deadline - time.monotonic()))
+
+
 def run(
     bed: str, name: str, argv: Sequence[str], *, input: str | None = None, timeout: float = 30
 ) -> subprocess.CompletedProcess[str]:

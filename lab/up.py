@@ -1,7 +1,7 @@
 """Bringing a bed up on this machine, step by step, and taking it down.
 
 Every step looks at what is there and does only what is missing, so `up` goes on where an earlier one was killed. The
-file `access.json` is written last: while it stands, the lab is whole.
+file `access.json` is written last: without it the lab is not whole, and nobody looks at it.
 """
 
 from __future__ import annotations
@@ -71,10 +71,13 @@ def up(bed: Bed, progress: Progress) -> None:
             # A lab is never half of one and half of another: the bed file has changed, or these are only remains.
             _down(bed.bed, progress, keep=(RUNS,))
         prefixes = sorted(set(_prefixes(bed)))
-        if access_file(bed.bed).exists() and containment.contained(bed.bed) == prefixes and status(bed).whole:
+        found = status(bed)
+        if containment.contained(bed.bed) == prefixes and found.whole:
             return
-        access_file(bed.bed).unlink(missing_ok=True)
         containment.contain(bed.bed, prefixes)
+        if any(node.state != "running" for node in found.nodes):
+            # While all run it stays until they have what they lack: a gate must see a unit that does not start.
+            access_file(bed.bed).unlink(missing_ok=True)
         (run_dir(bed.bed) / "bed.sha256").write_text(digest)
         _realise(bed, progress)
 
@@ -119,6 +122,7 @@ def _realise(bed: Bed, progress: Progress) -> None:
             shutil.rmtree(ledger(bed.bed), ignore_errors=True)  # a lab that is gone has no fault in it
         netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
         _boot(bed, _machines(bed, pki, values, binaries, store), base)
+    access_file(bed.bed).unlink(missing_ok=True)
     access = _access(bed, pki)
     with ThreadPoolExecutor(1) as pool:  # leaders are elected and leases run out while pods start
         settled = pool.submit(_settle, bed, pki, progress)
@@ -186,13 +190,22 @@ def _machines(
 
 def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
     """The switch first, since the nodes want their links when they start; then all nodes side by side."""
-    machine.boot(bed.bed, [switch.machine()], base)
-    machine.wait_running(bed.bed, ovs.NODE, time.monotonic() + BOOT_LIMIT)
+    ran = [name for name, state in machine.status(bed.bed).items() if state.state == "running"]
+    of_switch = switch.machine()
+    machine.boot(bed.bed, [of_switch], base)
+    _await_running(bed.bed, of_switch, ovs.NODE in ran)
     switch.apply(bed.bed, topology.nics(bed), topology.oobi(bed))
     machine.boot(bed.bed, machines, base)
-    deadline = time.monotonic() + BOOT_LIMIT
     with ThreadPoolExecutor(len(machines)) as pool:
-        list(pool.map(lambda node: machine.wait_running(bed.bed, node.name, deadline), machines))
+        list(pool.map(lambda node: _await_running(bed.bed, node, node.name in ran), machines))
+
+
+def _await_running(bed: str, node: Machine, ran: bool) -> None:
+    """Wait until all units of a machine run; where it `ran` before, those that have failed since begin anew."""
+    deadline = time.monotonic() + BOOT_LIMIT
+    if ran:
+        machine.begin_anew(bed, node.name, node.units, deadline)
+    machine.wait_running(bed, node.name, deadline)
 
 
 def _settle(bed: Bed, pki: Pki, progress: Progress) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""The steps of `up` and `down`, without a machine: what they do with what is there."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import containment, machine, places, up
+from lab.errors import LabError
+from lab.machine import Machine, State
+from lab.progress import Progress
+from lab.status import NodeStatus, Status
+from plumbline.bed import Bed, load
+
+LAB = Path(__file__).parents[2] / "inventories/lab.yaml"
+
+
+@pytest.fixture(scope="module")
+def bed() -> Bed:
+    return load(LAB)
+
+
+@pytest.fixture
+def folder(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a lab of this bed that was whole; its containment holds."""
+
+    @contextmanager
+    def held(*_: Any) -> Iterator[None]:
+        yield
+
+    for module in (up, places):
+        monkeypatch.setattr(module, "run_dir", lambda _: tmp_path)
+        monkeypatch.setattr(module, "access_file", lambda _: tmp_path / "access.json")
+    monkeypatch.setattr(up, "_held", held)
+    monkeypatch.setattr(up.rootfs, "require_root", lambda: None)
+    monkeypatch.setattr(up.cgroups, "alive", lambda _: True)
+    monkeypatch.setattr(containment, "contained", lambda _: [])
+    monkeypatch.setattr(containment, "contain", lambda *_: None)
+    (tmp_path / "bed.sha256").write_text(up._digest(bed))
+    (tmp_path / "access.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("state", "stays"), [("running", True), ("exited", False)])
+def test_a_lab_stays_within_reach_until_its_failed_unit_runs_again(
+    bed: Bed, folder: Path, monkeypatch: pytest.MonkeyPatch, state: str, stays: bool
+) -> None:
+    found = Status(bed.bed, False, (NodeStatus("node", state, ("ssh.service",)),))
+    monkeypatch.setattr(up, "status", lambda _: found)
+
+    def fails(*_: Any) -> None:
+        raise LabError("units failed")
+
+    monkeypatch.setattr(up, "_realise", fails)
+    with pytest.raises(LabError, match="units failed"):
+        up.up(bed, Progress())
+    assert (folder / "access.json").exists() == stays
+
+
+def test_units_that_have_failed_begin_anew_where_a_machine_ran_already(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(bed: str, node: str, argv: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.append((node, *argv))
+        return subprocess.CompletedProcess(argv, 0, "running", "")
+
+    monkeypatch.setattr(machine, "run", run)
+    monkeypatch.setattr(machine, "status", lambda _: {"a": State("a", "running", 1)})
+    monkeypatch.setattr(machine, "boot", lambda *_: None)
+    monkeypatch.setattr(up.switch, "apply", lambda *_: None)
+    up._boot(bed, [Machine("a", units=("ssh",)), Machine("b", units=("ssh",))], Path("/"))
+
+    of = {node: [argv[1:3] for argv in asked if argv[0] == node] for node in ("a", "b")}
+    assert of["a"] == [("systemctl", "reset-failed"), ("systemctl", "start"), ("systemctl", "is-system-running")]
+    assert of["b"] == [("systemctl", "is-system-running")]
