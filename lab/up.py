@@ -44,7 +44,7 @@ from lab.errors import LabError
 from lab.machine import Machine, Volume
 from lab.parts import PARTS
 from lab.pki import Pki
-from lab.places import access_file, forget, run_dir
+from lab.places import access_file, forget, record_state, run_dir
 from lab.progress import Progress
 from lab.quiet import wait_quiet
 from lab.status import status
@@ -70,6 +70,7 @@ def up(bed: Bed, progress: Progress) -> None:
         if state.exists() and (state.read_text() != digest or not cgroups.alive(bed.bed)):
             # A lab is never half of one and half of another: the bed file has changed, or these are only remains.
             _down(bed.bed, progress, keep=(RUNS,))
+        record_state(bed.bed)
         prefixes = sorted(set(_prefixes(bed)))
         found = status(bed)
         if containment.contained(bed.bed) == prefixes and found.whole:

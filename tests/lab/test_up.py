@@ -80,3 +80,32 @@ def test_units_that_have_failed_begin_anew_where_a_machine_ran_already(
     of = {node: [argv[1:3] for argv in asked if argv[0] == node] for node in ("a", "b")}
     assert of["a"] == [("systemctl", "reset-failed"), ("systemctl", "start"), ("systemctl", "is-system-running")]
     assert of["b"] == [("systemctl", "is-system-running")]
+
+
+def test_the_disks_of_a_lab_are_found_though_the_settings_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "run_dir", lambda _: tmp_path)
+    monkeypatch.setenv("PLUMBLINE_STATE", str(tmp_path / "at-up"))
+    places.record_state("bed")
+    monkeypatch.setenv("PLUMBLINE_STATE", str(tmp_path / "later"))
+
+    assert places.state_dir("bed") == tmp_path / "at-up/bed"
+    (tmp_path / "state").write_text("")
+    assert places.state_dir("bed") == tmp_path / "later/bed"
+
+
+def test_a_podman_that_hangs_does_not_keep_a_lab_from_going(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(*_: Any, **__: Any) -> None:
+        raise LabError("`podman rm` did not end within 60 s")
+
+    for module in (machine, machine.podman):
+        monkeypatch.setattr(module, "run_dir", lambda _: tmp_path / "run")
+        monkeypatch.setattr(module, "state_dir", lambda _: tmp_path / "state")
+    monkeypatch.setattr(machine.podman, "call", hangs)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "state/podman").mkdir(parents=True)
+
+    machine.remove_all("no-such-bed")
+
+    assert not (tmp_path / "state").exists()
