@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,3 +110,21 @@ def test_a_podman_that_hangs_does_not_keep_a_lab_from_going(tmp_path: Path, monk
     machine.remove_all("no-such-bed")
 
     assert not (tmp_path / "state").exists()
+
+
+BUSY = """
+import os, signal, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from lab.__main__ import left_at_once
+with left_at_once(), ThreadPoolExecutor(1) as pool:
+    waiting = pool.submit(time.sleep, 60)
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    waiting.result()
+"""
+
+
+def test_ctrl_c_is_heard_while_threads_are_busy() -> None:
+    done = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == 130
+    assert done.stderr.startswith("lab: interrupted; the same command goes on from here")
