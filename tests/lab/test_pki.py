@@ -20,6 +20,7 @@ from plumbline import x509
 from plumbline.bed import Bed, load
 from plumbline.facts.ssh import read
 
+pytestmark = pytest.mark.timeout(400)
 BED = Path(__file__).parent / "beds/pki.yaml"
 CANARY = "/opt/cert-canary/certs/tls.crt"
 HOST = "/etc/step/certs/ssh_host.key-cert.pub"

@@ -107,8 +107,8 @@ def test_macvlan_children_of_two_nodes_reach_each_other() -> None:
 def test_a_restart_of_open_vswitch_heals_by_itself() -> None:
     machine.run(BED, switch.NODE, ["systemctl", "restart", "ovs-vswitchd"])
 
-    deadline = monotonic() + 5
-    while not ping("a", B20) and monotonic() < deadline:
+    deadline = monotonic() + 15
+    while not ping("a", B20, size=9188) and monotonic() < deadline:
         pass
     assert ping("a", B20, size=9188)
 
