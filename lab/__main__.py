@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lab import machine, ovs
+from lab import machine, ovs, topology
 from lab import status as lab_status
 from lab import up as realise
 from lab.command import call
@@ -27,6 +27,7 @@ from lab.places import is_there
 from lab.progress import Progress, seconds
 from lab.rootfs import require_root
 from plumbline.bed import Bed, BedError, load
+from plumbline.bed.consistency import inconsistencies
 
 DEFAULT_BED = Path("inventories/lab.yaml")
 EXIT_USAGE = 2
@@ -79,7 +80,19 @@ def _bed(path: Path) -> Bed:
     return bed
 
 
+def _check(bed: Bed) -> None:
+    """Usage where no lab can be what the bed file says: told before anything is built or booted."""
+    found = [str(item) for item in inconsistencies(bed)]
+    if topology.OOBI not in bed.networks:
+        found.append(f"{bed.path}: networks.{topology.OOBI} is missing: by it the lab reaches its nodes")
+    if found:
+        raise Usage(
+            "\n".join(found), remedy=f"mend the bed file; `python -m plumbline.bed check {bed.path}` looks again"
+        )
+
+
 def _up(bed: Bed, options: argparse.Namespace) -> int:
+    _check(bed)
     began = time.monotonic()
     with left_at_once():
         realise.up(bed, Progress())
@@ -88,6 +101,7 @@ def _up(bed: Bed, options: argparse.Namespace) -> int:
 
 
 def _build(bed: Bed, options: argparse.Namespace) -> int:
+    _check(bed)
     with left_at_once():
         realise.build(bed, Progress())
     return 0

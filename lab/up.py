@@ -117,6 +117,10 @@ def _realise(bed: Bed, progress: Progress) -> None:
     base, binaries, store = _prepare(bed, progress)
     pki = Pki(run_dir(bed.bed) / "pki")
     values = workloads.values(bed, run_dir(bed.bed))
+    objects: list[workloads.Manifest] = []
+    if bed.kubernetes:  # what the bed file lacks for them is told before anything boots
+        material = workloads.material(bed, pki, values)
+        objects = [*workloads.definitions(bed, progress), *workloads.manifests(bed, pki, material)]
     with progress.step("nodes", estimate=6):
         kernel.raise_shared(bed, run_dir(bed.bed))
         if not netns.path(bed.bed, topology.RUNNER).exists():
@@ -129,7 +133,9 @@ def _realise(bed: Bed, progress: Progress) -> None:
         settled = pool.submit(_settle, bed, pki, progress)
         if bed.kubernetes:
             with progress.step("workloads", estimate=40):
-                workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
+                workloads.realise(
+                    bed, objects, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress
+                )
                 if not wait_quiet(partial(progress.detail, "workloads")):
                     progress.note("the machine is still busy: checks may find the bed slow")
             _forget_restarts(bed)

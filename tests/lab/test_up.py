@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lab import containment, machine, places, up
+from lab.__main__ import main
 from lab.errors import LabError
 from lab.machine import Machine, State
 from lab.progress import Progress
@@ -128,3 +129,31 @@ def test_ctrl_c_is_heard_while_threads_are_busy() -> None:
 
     assert done.returncode == 130
     assert done.stderr.startswith("lab: interrupted; the same command goes on from here")
+
+
+SMALL = """\
+version: 1
+bed: t-wrong
+realised_by: lab
+nodes: {one: {role: a}}
+networks: """
+TWICE, ELSEWHERE = "{oobi: {cidr: 198.18.3.0/29}, data: {cidr: 198.18.3.0/29}}", "{data: {cidr: 198.18.3.0/29}}"
+
+
+@pytest.mark.parametrize(("networks", "told"), [(TWICE, "198.18.3.0/29"), (ELSEWHERE, "networks.oobi is missing")])
+def test_a_bed_file_that_no_lab_can_be_is_told_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], networks: str, told: str
+) -> None:
+    file = tmp_path / "bed.yaml"
+    file.write_text(f"{SMALL}{networks}\n")
+    monkeypatch.setattr(up, "build", lambda *_: pytest.fail("was built"))
+
+    assert main(["build", "--bed", str(file)]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["consul", "gameday", "isp", "pki", "slurm", "vault", "../../../inventories/lab"])
+def test_the_beds_that_the_tests_bring_up_may_come_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "build", lambda *_: None)
+
+    assert main(["build", "--bed", str(LAB.parents[1] / "tests/lab/beds" / f"{name}.yaml")]) == 0
