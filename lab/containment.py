@@ -25,6 +25,8 @@ PROTOCOL = 173
 """Origin that marks a route of the host as made by a lab; no program has a name for it."""
 
 _RECORD = "contained.json"
+_RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+"""The host's resolvers; where the first names systemd's own stub, the second has those that the stub asks."""
 
 
 def contain(bed: str, prefixes: Iterable[IPv4Network]) -> None:
@@ -146,13 +148,14 @@ def _is_ours(route: dict[str, Any]) -> bool:
     return route.get("type") == "unreachable" and route.get("protocol") == str(PROTOCOL)
 
 
-def _resolvers() -> list[IPv4Address]:
-    found = []
-    with suppress(OSError):
-        for line in Path("/etc/resolv.conf").read_text().splitlines():
-            with suppress(ValueError, IndexError):
-                name, address = line.split()[:2]
-                found += [IPv4Address(address)] if name == "nameserver" else []
+def _resolvers(files: Iterable[Path] = _RESOLVERS) -> list[IPv4Address]:
+    found: list[IPv4Address] = []
+    for file in files:
+        with suppress(OSError):
+            for line in file.read_text().splitlines():
+                with suppress(ValueError, IndexError):
+                    name, address = line.split()[:2]
+                    found += [IPv4Address(address)] if name == "nameserver" else []
     return found
 
 
