@@ -109,7 +109,7 @@ class Pki:
     def ssh_key(self, name: str) -> Path:
         """An Ed25519 SSH key file of this name."""
         path = self.folder / name
-        if not path.with_suffix(".pub").exists():
+        if not Path(f"{path}.pub").exists():
             path.unlink(missing_ok=True)
             _ssh_keygen("-t", "ed25519", "-N", "", "-C", name, "-f", str(path))
         return path

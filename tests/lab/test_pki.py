@@ -38,6 +38,14 @@ def test_a_period_that_no_calendar_has_is_told() -> None:
         calendar(timedelta(seconds=7))
 
 
+def test_a_key_of_ssh_is_kept_whatever_its_name(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    made = pki.ssh_key("ssh-one.example").read_bytes()
+
+    assert pki.ssh_key("ssh-one.example").read_bytes() == made
+    assert (tmp_path / "pki/ssh-one.example.pub").exists()
+
+
 def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:
     bed, pki = load(BED), Pki(tmp_path / "pki")
     files = stepca.files(bed, pki, tmp_path)["jast"]
