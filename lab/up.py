@@ -93,6 +93,9 @@ def down(bed: str, progress: Progress) -> None:
     """Take the lab of a bed away with all that it made; nothing there is no error."""
     rootfs.require_root()
     with _held(bed, progress, HELD_LIMIT):
+        digest = run_dir(bed) / "bed.sha256"
+        if digest.exists():
+            cache.used_since(digest.stat().st_mtime)  # a lab asks for what it runs on when it comes up, and never again
         _down(bed, progress)
     with suppress(Held), hold(bed, alone=True, timeout=0):
         pass  # letting go removes the note that a killed run left of itself

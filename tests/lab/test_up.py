@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,13 +33,14 @@ def folder(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The folder of a lab of this bed that was whole; its containment holds."""
 
     @contextmanager
-    def held(*_: Any) -> Iterator[None]:
+    def held(*_: Any, **__: Any) -> Iterator[None]:
         yield
 
     for module in (up, places):
         monkeypatch.setattr(module, "run_dir", lambda _: tmp_path)
         monkeypatch.setattr(module, "access_file", lambda _: tmp_path / "access.json")
-    monkeypatch.setattr(up, "_held", held)
+    for name in ("_held", "hold"):
+        monkeypatch.setattr(up, name, held)
     monkeypatch.setattr(up.rootfs, "require_root", lambda: None)
     monkeypatch.setattr(up.cgroups, "alive", lambda _: True)
     monkeypatch.setattr(containment, "contained", lambda _: [])
@@ -62,6 +64,18 @@ def test_a_lab_stays_within_reach_until_its_failed_unit_runs_again(
     with pytest.raises(LabError, match="units failed"):
         up.up(bed, Progress())
     assert (folder / "access.json").exists() == stays
+
+
+def test_what_a_lab_has_run_on_counts_as_used_until_it_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[float] = []
+    monkeypatch.setattr(up.cache, "used_since", noted.append)
+    monkeypatch.setattr(up, "_down", lambda *_: None)
+    monkeypatch.setattr(up, "RUNTIME", folder)
+    os.utime(folder / "bed.sha256", (1000, 1000))
+
+    up.down("lab", Progress())
+
+    assert noted == [1000]
 
 
 def test_units_that_have_failed_begin_anew_where_a_machine_ran_already(
