@@ -66,24 +66,6 @@ def contained(bed: str) -> list[IPv4Network]:
     return sorted(set(_recorded(run_dir(bed) / _RECORD)) & _unreachable())
 
 
-def ways_out(bed: str) -> list[str]:
-    """Interfaces that lead from the bed's namespaces to the host or its hardware; there must be none."""
-    spaces = {netns.name(bed, node) for node in netns.listing(bed)}
-    names = {entry["nsid"]: entry.get("name") for entry in _ip("netns", "list-id")}
-    found = [
-        f"{link['ifname']} (host) -> {names[link['link_netnsid']]}"
-        for link in _ip("link", "show")
-        if names.get(link.get("link_netnsid")) in spaces
-    ]
-    for space in sorted(spaces):
-        for name, link in netns.links(space).items():
-            kind = link.get("linkinfo", {}).get("info_kind")
-            # A veth's other end is found from the host's side, above; any other link out of a namespace is an uplink.
-            if name != "lo" and (kind is None or ("link_netnsid" in link and kind != "veth")):
-                found.append(f"{name} ({space})")
-    return found
-
-
 @dataclass(frozen=True)
 class _Host:
     """What this machine lives on, each with the words for it: addresses, networks it is in, networks it routes to."""

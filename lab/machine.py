@@ -208,16 +208,6 @@ def power_on(bed: str, name: str) -> None:
     podman.call(bed, "start", name, timeout=60)
 
 
-def pause(bed: str, name: str) -> None:
-    """Hang a machine: none of its processes runs on, though its kernel still answers pings."""
-    podman.call(bed, "pause", name)
-
-
-def unpause(bed: str, name: str) -> None:
-    """Let a hung machine go on."""
-    podman.call(bed, "unpause", name)
-
-
 def status(bed: str) -> dict[str, State]:
     """Every machine of the bed that podman knows, by name."""
     if not podman.home(bed).exists():

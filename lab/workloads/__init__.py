@@ -37,7 +37,6 @@ __all__ = [
     "images",
     "manifests",
     "material",
-    "node_images",
     "realise",
     "values",
     "wait_ready",
@@ -81,17 +80,6 @@ def images(bed: Bed) -> set[str]:
     """Short names of the images that the bed's pods are made of."""
     of_workloads = {image for workload in bed.workloads.values() for image in program_images(workload.program)}
     return {PAUSE} | of_workloads | ({generators.IMAGE} if rights.workers_needed(bed) else set())
-
-
-def node_images(bed: Bed) -> dict[str, set[str]]:
-    """For each node of the cluster the images that it may have to run: not all of them everywhere."""
-    result = {node: {PAUSE} for node in bed.kubernetes_nodes}
-    for workload in bed.workloads.values():
-        for node in bed.selected(workload.on):
-            result[node] |= program_images(workload.program)
-    for node in generators.on(bed):
-        result[node].add(generators.IMAGE)
-    return result
 
 
 def realise(bed: Bed, wanted: list[Manifest], kubeconfig: Path, deadline: float, progress: Progress) -> None:

@@ -107,14 +107,6 @@ def test_power_off_ends_everything_and_power_on_keeps_the_disk() -> None:
     assert smallbed.ping("a", "198.18.1.2")
 
 
-def test_a_paused_machine_does_nothing_until_it_goes_on() -> None:
-    machine.pause(BED, "b")
-    assert machine.status(BED)["b"].state == "paused"
-
-    machine.unpause(BED, "b")
-    assert machine.run(BED, "b", ["true"]).returncode == 0
-
-
 def test_the_journal_can_be_read_when_the_power_is_off() -> None:
     assert list(machine.journal(BED, "a").glob("*/*.journal"))
 

@@ -125,13 +125,6 @@ def test_no_image_is_pulled_and_every_image_can_be_made(applied: Applied) -> Non
     assert {c["imagePullPolicy"] for item in applied.controllers() for c in _spec(item)["containers"]} == {"Never"}
 
 
-def test_a_node_is_given_the_images_of_what_it_may_run(lab: Applied) -> None:
-    given = workloads.node_images(lab.bed)
-
-    assert given["ucs-3"] == {"pause", "k6", "agent", "cni", "load"}
-    assert "services" not in given["ucs-2"]
-
-
 def test_another_bed_has_nothing_of_the_labs(shop: Applied) -> None:
     text = yaml.safe_dump_all(shop.objects)
 
