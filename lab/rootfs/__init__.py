@@ -142,7 +142,7 @@ def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Call
         str(result),
         str(sources),
     ]
-    _run_with_progress(argv, progress)
+    _run_with_progress(argv, result.parent, progress)
     sources.unlink()
 
 
@@ -209,7 +209,8 @@ def apt_options() -> list[str]:
     return [line.rstrip(";") for line in dump.splitlines() if _HOST_OPTIONS.match(line) and '""' not in line]
 
 
-def _run_with_progress(argv: list[str], progress: Callable[[str], None]) -> None:
+def _run_with_progress(argv: list[str], work: Path, progress: Callable[[str], None]) -> None:
+    """Run mmdebstrap; what it unpacks on its way to a tar file lies in `work`, and goes with it if it is killed."""
     log = cache_dir() / "rootfs.log"
     started = time.monotonic()
     progress("installing Debian packages into a new root file system, about 60 s")
@@ -217,7 +218,12 @@ def _run_with_progress(argv: list[str], progress: Callable[[str], None]) -> None
         log.open("w") as out,
         # In a group of its own: mmdebstrap ends its whole group when it fails.
         subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, process_group=0
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            env=os.environ | {"TMPDIR": str(work)},
         ) as build,
     ):
         told = started

@@ -39,7 +39,7 @@ def test_a_build_that_fails_is_explained(said: str, what: str, tmp_path: Path, m
     monkeypatch.setattr(rootfs, "require_root", lambda: None)
     monkeypatch.setattr(rootfs, "apt_sources", lambda: "deb http://127.0.0.1:1 bookworm main")
     loud = tmp_path / "mmdebstrap"
-    loud.write_text(f'#!/bin/sh\ncat <<"SAID"\n{said}\nSAID\nexit 1\n')
+    loud.write_text(f'#!/bin/sh\necho "$TMPDIR" > {tmp_path}/scratch\ncat <<"SAID"\n{said}\nSAID\nexit 1\n')
     loud.chmod(0o755)
     monkeypatch.setattr(rootfs, "require", lambda program, package: str(loud))
     monkeypatch.setattr(rootfs, "CONFINED", ())
@@ -47,6 +47,7 @@ def test_a_build_that_fails_is_explained(said: str, what: str, tmp_path: Path, m
     with pytest.raises(LabError, match=what):
         rootfs.ensure()
     assert not list((tmp_path / "rootfs").glob("building-*"))
+    assert (tmp_path / "scratch").read_text().startswith(f"{tmp_path}/rootfs/building-")
 
 
 def test_a_build_ends_with_its_caller_and_takes_its_mounts_along(
@@ -55,7 +56,7 @@ def test_a_build_ends_with_its_caller_and_takes_its_mounts_along(
     started: list[list[str]] = []
     monkeypatch.setattr(rootfs, "require_root", lambda: None)
     monkeypatch.setattr(rootfs, "require", lambda program, package: program)
-    monkeypatch.setattr(rootfs, "_run_with_progress", lambda argv, progress: started.append(argv))
+    monkeypatch.setattr(rootfs, "_run_with_progress", lambda argv, *_: started.append(argv))
 
     rootfs.debootstrap(tmp_path / "root", ["bash"], Path("customise"), print)
 
