@@ -72,10 +72,12 @@ class State:
     pid: int
 
 
-def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable[[str], None] = lambda _: None) -> None:
+def boot(
+    bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable[[str], None] = lambda _: None
+) -> set[str]:
     """Boot the machines that are not running, side by side; their network namespaces must exist.
 
-    Those that run (or are paused) are left as they are. A machine that was off starts again on its old disk, with its
+    Those that run (or are paused) are left as they are, and returned. One that was off starts on its old disk, with its
     files laid down anew. Returns when all of them have an init process; `wait_running` waits for their services.
     """
     require_root()
@@ -85,8 +87,9 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
     podman.end_strays(bed, time.monotonic() + 5)
     there = status(bed)
     missing = [machine for machine in machines if machine.name not in there or there[machine.name].pid == 0]
+    ran = {machine.name for machine in machines} - {machine.name for machine in missing}
     if not missing:
-        return
+        return ran
     check_disk(state_dir(bed), DISK_NEEDED)
     if stale := [machine.name for machine in missing if machine.name in there]:
         podman.call(bed, "rm", "--force", "--time", "0", *stale, timeout=60)
@@ -94,6 +97,7 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
     with ThreadPoolExecutor(max_workers=len(missing)) as pool:
         list(pool.map(lambda machine: _boot(bed, machine, rootfs), missing))
     cgroups.weigh(bed)
+    return ran
 
 
 def wait_running(bed: str, name: str, deadline: float) -> None:
@@ -128,8 +132,8 @@ def begin_anew(bed: str, name: str, units: Sequence[str], deadline: float) -> No
 
     What does not start is told by `wait_running`.
     """
-    run(bed, name, ["systemctl", "reset-failed"])
     with suppress(subprocess.TimeoutExpired):
+        run(bed, name, ["systemctl", "reset-failed"])
         run(bed, name, ["systemctl", "start", *units], timeout=max(1.0, deadline - time.monotonic()))
 
 

@@ -72,11 +72,11 @@ def up(bed: Bed, progress: Progress) -> None:
             _down(bed.bed, progress, keep=(RUNS,))
         record_state(bed.bed)
         prefixes = sorted(set(_prefixes(bed)))
-        found = status(bed)
-        if containment.contained(bed.bed) == prefixes and found.whole:
+        found = status(bed) if access_file(bed.bed).exists() else None
+        if found and found.whole and containment.contained(bed.bed) == prefixes:
             return
         containment.contain(bed.bed, prefixes)
-        if any(node.state != "running" for node in found.nodes):
+        if found and any(node.state != "running" for node in found.nodes):
             # While all run it stays until they have what they lack: a gate must see a unit that does not start.
             access_file(bed.bed).unlink(missing_ok=True)
         (run_dir(bed.bed) / "bed.sha256").write_text(digest)
@@ -200,12 +200,11 @@ def _machines(
 
 def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
     """The switch first, since the nodes want their links when they start; then all nodes side by side."""
-    ran = [name for name, state in machine.status(bed.bed).items() if state.state == "running"]
     of_switch = switch.machine()
-    machine.boot(bed.bed, [of_switch], base)
+    ran = machine.boot(bed.bed, [of_switch], base)
     _await_running(bed.bed, of_switch, ovs.NODE in ran)
     switch.apply(bed.bed, topology.nics(bed), topology.oobi(bed))
-    machine.boot(bed.bed, machines, base)
+    ran = machine.boot(bed.bed, machines, base)
     with ThreadPoolExecutor(len(machines)) as pool:
         list(pool.map(lambda node: _await_running(bed.bed, node, node.name in ran), machines))
 

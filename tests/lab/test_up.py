@@ -15,7 +15,7 @@ import pytest
 from lab import containment, machine, places, up
 from lab.__main__ import main
 from lab.errors import LabError
-from lab.machine import Machine, State
+from lab.machine import Machine
 from lab.progress import Progress
 from lab.status import NodeStatus, Status
 from plumbline.bed import Bed, load
@@ -88,8 +88,7 @@ def test_units_that_have_failed_begin_anew_where_a_machine_ran_already(
         return subprocess.CompletedProcess(argv, 0, "running", "")
 
     monkeypatch.setattr(machine, "run", run)
-    monkeypatch.setattr(machine, "status", lambda _: {"a": State("a", "running", 1)})
-    monkeypatch.setattr(machine, "boot", lambda *_: None)
+    monkeypatch.setattr(machine, "boot", lambda *_: {"a"})
     monkeypatch.setattr(up.switch, "apply", lambda *_: None)
     up._boot(bed, [Machine("a", units=("ssh",)), Machine("b", units=("ssh",))], Path("/"))
 
