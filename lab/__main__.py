@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from lab import machine, ovs
+from lab import machine, ovs, topology
 from lab import status as lab_status
 from lab import up as realise
 from lab.command import call
@@ -23,11 +27,15 @@ from lab.places import is_there
 from lab.progress import Progress, seconds
 from lab.rootfs import require_root
 from plumbline.bed import Bed, BedError, load
+from plumbline.bed.consistency import inconsistencies
 
 DEFAULT_BED = Path("inventories/lab.yaml")
 EXIT_USAGE = 2
 EXIT_FAILED = 1
 EXIT_DOWN = 3
+EXIT_INTERRUPTED = 130
+_INTERRUPTED = "lab: interrupted; the same command goes on from here, `python -m lab down` takes all away"
+_SHOW_CURSOR = "\x1b[?25h"
 
 
 class Usage(LabError):
@@ -35,7 +43,7 @@ class Usage(LabError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 done, 1 it failed, 2 wrong words or bed file, 3 `status` of a lab that is not whole."""
+    """Run one command; 0 done, 1 it failed, 2 wrong words or bed file, 3 `status` of a lab that is not whole, 130 Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         bed = _bed(options.bed)
@@ -55,10 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"lab: `{' '.join(map(str, error.cmd))}` did not end within {error.timeout:.0f} s", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        print(
-            "lab: interrupted; the same command goes on from here, `python -m lab down` takes all away", file=sys.stderr
-        )
-        return 130
+        print(_INTERRUPTED, file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _room(error: OSError) -> str:
@@ -74,16 +80,54 @@ def _bed(path: Path) -> Bed:
     return bed
 
 
+def _check(bed: Bed) -> None:
+    """Usage where no lab can be what the bed file says: told before anything is built or booted."""
+    found = [str(item) for item in inconsistencies(bed)]
+    if topology.OOBI not in bed.networks:
+        found.append(f"{bed.path}: networks.{topology.OOBI} is missing: by it the lab reaches its nodes")
+    if found:
+        raise Usage(
+            "\n".join(found), remedy=f"mend the bed file; `python -m plumbline.bed check {bed.path}` looks again"
+        )
+
+
 def _up(bed: Bed, options: argparse.Namespace) -> int:
+    _check(bed)
     began = time.monotonic()
-    realise.up(bed, Progress())
+    with left_at_once():
+        realise.up(bed, Progress())
     print(f"{bed.bed} is up ({seconds(time.monotonic() - began)})")
     return 0
 
 
 def _build(bed: Bed, options: argparse.Namespace) -> int:
-    realise.build(bed, Progress())
+    _check(bed)
+    with left_at_once():
+        realise.build(bed, Progress())
     return 0
+
+
+@contextmanager
+def left_at_once() -> Iterator[None]:
+    """Ctrl-C in the block ends the process there and then, whatever its threads wait for.
+
+    They would be waited for else, for minutes. What they do is made to be killed at any moment.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        # Written past Python's buffers: the signal may have come while one of them was being written.
+        if os.isatty(1):
+            os.write(1, f"{_SHOW_CURSOR}\n".encode())
+        os.write(2, f"{_INTERRUPTED}\n".encode())
+        os._exit(EXIT_INTERRUPTED)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:  # as a shell has it for what runs behind it
+        signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _down(bed: Bed, options: argparse.Namespace) -> int:

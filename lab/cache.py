@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lab import disks
 from lab.errors import LabError
 
 LOCK_WAIT = 3600.0
@@ -76,7 +77,7 @@ def publish(name: str, key: str, build: Callable[[Path], None], *, needs: int = 
             return found
         # Whoever holds the lock is alone with this key: what lies here was left by a run that was killed.
         for leftover in (final, *final.parent.glob(f"{key}.tmp-*")):
-            shutil.rmtree(leftover, ignore_errors=True)
+            disks.remove(leftover)
         building = final.with_name(f"{key}.tmp-{os.getpid()}")
         with disk_full_explained(needs):
             building.mkdir()
@@ -94,10 +95,14 @@ def publish(name: str, key: str, build: Callable[[Path], None], *, needs: int = 
 def prune(seconds: float = KEPT) -> list[str]:
     """Remove the artefacts that no run has asked for in that time; their places, `<name>/<key>`.
 
-    Not to be called while a lab is up: its nodes read from here.
+    What builds that were killed have left goes too. Not to be called while a lab is up: its nodes read from here.
     """
+    for leftover in (cache_dir() / "artefacts").glob("*/*.tmp-*"):
+        key = leftover.name.rpartition(".tmp-")[0]
+        with suppress(LabError), locked(f"{leftover.parent.name}-{key}", wait=0):  # whoever builds it holds this
+            disks.remove(leftover)
     removed = []
-    for manifest in sorted((cache_dir() / "artefacts").glob(f"*/*/{_MANIFEST}")):
+    for manifest in _manifests():
         name, key = manifest.parent.parent.name, manifest.parent.name
         with suppress(LabError, FileNotFoundError), locked(f"{name}-{key}", wait=0):  # another run may do the same
             if time.time() - manifest.stat().st_mtime > seconds:
@@ -105,6 +110,18 @@ def prune(seconds: float = KEPT) -> list[str]:
                 shutil.rmtree(manifest.parent, ignore_errors=True)
                 removed.append(f"{name}/{key}")
     return removed
+
+
+def used_since(moment: float) -> None:
+    """Note that what was asked for at `moment` (seconds since 1970) or later has been in use until now."""
+    for manifest in _manifests():
+        with suppress(OSError):
+            if manifest.stat().st_mtime >= moment:
+                os.utime(manifest)
+
+
+def _manifests() -> list[Path]:
+    return sorted((cache_dir() / "artefacts").glob(f"*/*/{_MANIFEST}"))
 
 
 @contextmanager

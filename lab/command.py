@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from lab.errors import LabError
 
+CONFINED = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
+"""Put before a program that mounts: it ends with its caller, whatever ends that, and all that it left goes with it.
+
+`unshare` hears no SIGTERM while it waits: it is ended by SIGKILL.
+"""
+
 
 def call(
     argv: Sequence[str],

@@ -25,6 +25,8 @@ PROTOCOL = 173
 """Origin that marks a route of the host as made by a lab; no program has a name for it."""
 
 _RECORD = "contained.json"
+_RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+"""The host's resolvers; where the first names systemd's own stub, the second has those that the stub asks."""
 
 
 def contain(bed: str, prefixes: Iterable[IPv4Network]) -> None:
@@ -62,24 +64,6 @@ def release(bed: str) -> None:
 def contained(bed: str) -> list[IPv4Network]:
     """Prefixes of the bed that are unreachable from the host now."""
     return sorted(set(_recorded(run_dir(bed) / _RECORD)) & _unreachable())
-
-
-def ways_out(bed: str) -> list[str]:
-    """Interfaces that lead from the bed's namespaces to the host or its hardware; there must be none."""
-    spaces = {netns.name(bed, node) for node in netns.listing(bed)}
-    names = {entry["nsid"]: entry.get("name") for entry in _ip("netns", "list-id")}
-    found = [
-        f"{link['ifname']} (host) -> {names[link['link_netnsid']]}"
-        for link in _ip("link", "show")
-        if names.get(link.get("link_netnsid")) in spaces
-    ]
-    for space in sorted(spaces):
-        for name, link in netns.links(space).items():
-            kind = link.get("linkinfo", {}).get("info_kind")
-            # A veth's other end is found from the host's side, above; any other link out of a namespace is an uplink.
-            if name != "lo" and (kind is None or ("link_netnsid" in link and kind != "veth")):
-                found.append(f"{name} ({space})")
-    return found
 
 
 @dataclass(frozen=True)
@@ -146,13 +130,14 @@ def _is_ours(route: dict[str, Any]) -> bool:
     return route.get("type") == "unreachable" and route.get("protocol") == str(PROTOCOL)
 
 
-def _resolvers() -> list[IPv4Address]:
-    found = []
-    with suppress(OSError):
-        for line in Path("/etc/resolv.conf").read_text().splitlines():
-            with suppress(ValueError, IndexError):
-                name, address = line.split()[:2]
-                found += [IPv4Address(address)] if name == "nameserver" else []
+def _resolvers(files: Iterable[Path] = _RESOLVERS) -> list[IPv4Address]:
+    found: list[IPv4Address] = []
+    for file in files:
+        with suppress(OSError):
+            for line in file.read_text().splitlines():
+                with suppress(ValueError, IndexError):
+                    name, address = line.split()[:2]
+                    found += [IPv4Address(address)] if name == "nameserver" else []
     return found
 
 

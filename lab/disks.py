@@ -44,6 +44,27 @@ def mount(home: Path, rootfs: Path) -> Path:
     return root
 
 
+def mounts_below(folder: Path) -> list[Path]:
+    """Where something is mounted in a folder, or on it; the innermost first, as they are taken away."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    places = (Path(line.split()[4].encode().decode("unicode_escape")) for line in lines)
+    return sorted((p for p in places if p.is_relative_to(folder)), key=lambda p: len(str(p)), reverse=True)
+
+
+def unmount_below(folder: Path) -> None:
+    """Take away every mount in a folder, even those in use."""
+    for place in mounts_below(folder):
+        call(["umount", "--lazy", str(place)], check=False)
+
+
+def remove(folder: Path) -> None:
+    """Remove what a killed run left of a folder, but never through a mount in it: behind that lies the host."""
+    unmount_below(folder)
+    if left := mounts_below(folder):
+        raise LabError(f"{folder} is a leftover with a mount at {left[0]}", remedy=f"umount {left[0]}, then try again")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def lay_down(root: Path, path: str, spec: FileSpec) -> None:
     """Write a file below the root of a machine that is off, without following its links out to the host."""
     place = root.joinpath(*PurePosixPath(path).parts[1:])

@@ -27,9 +27,3 @@ def manifests(bed: Bed) -> list[dict[str, Any]]:
     if not rights.workers_needed(bed):
         return []
     return list(yaml.safe_load_all(rights.WORKERS_FILE.read_text(encoding="utf-8")))
-
-
-def on(bed: Bed) -> set[str]:
-    """The nodes where workers may be."""
-    targets = bed.load.targets.values() if bed.load and bed.kubernetes else ()
-    return {node for one in targets if one.workers for node in bed.selected(bed.workloads[one.from_ or ""].on)}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.cache import digest, publish
-from lab.command import call
+from lab.command import CONFINED, call
 from lab.machine import Volume
 
 HOME = "/var/lib/containerd"
@@ -59,7 +59,7 @@ def ensure(rootfs: Path, tars: Mapping[str, Path]) -> Path:
             (images / f"{name}.tar").hardlink_to(tar)
         (images / "config.toml").write_text(_CONFIG)
         # Namespaces of its own: whatever ends it, no mount and no containerd stays behind.
-        argv = ["unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "sh", "-c", _BUILD, "store"]
+        argv = [*CONFINED, "--net", "--ipc", "sh", "-c", _BUILD, "store"]
         call([*argv, str(rootfs), str(store), str(images)], timeout=_BUILD_LIMIT)
         shutil.rmtree(images)
 

@@ -22,7 +22,6 @@ from lab.cache import cached, digest, publish
 from lab.errors import LabError
 from lab.progress import Progress
 
-IMPORT_LIMIT = 120.0
 REGISTRY = "lab.plumbline"
 _HERE = Path(__file__).parent
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -15,12 +15,13 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import cgroups, netns, podman
 from lab.command import call
-from lab.disks import FileSpec, lay_down, mount, sow
+from lab.disks import FileSpec, lay_down, mount, sow, unmount_below
 from lab.errors import LabError
 from lab.places import check_disk, run_dir, state_dir
 from lab.rootfs import require, require_root
@@ -71,10 +72,12 @@ class State:
     pid: int
 
 
-def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable[[str], None] = lambda _: None) -> None:
+def boot(
+    bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable[[str], None] = lambda _: None
+) -> set[str]:
     """Boot the machines that are not running, side by side; their network namespaces must exist.
 
-    Those that run (or are paused) are left as they are. A machine that was off starts again on its old disk, with its
+    Those that run (or are paused) are left as they are, and returned. One that was off starts on its old disk, with its
     files laid down anew. Returns when all of them have an init process; `wait_running` waits for their services.
     """
     require_root()
@@ -84,8 +87,9 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
     podman.end_strays(bed, time.monotonic() + 5)
     there = status(bed)
     missing = [machine for machine in machines if machine.name not in there or there[machine.name].pid == 0]
+    ran = {machine.name for machine in machines} - {machine.name for machine in missing}
     if not missing:
-        return
+        return ran
     check_disk(state_dir(bed), DISK_NEEDED)
     if stale := [machine.name for machine in missing if machine.name in there]:
         podman.call(bed, "rm", "--force", "--time", "0", *stale, timeout=60)
@@ -93,6 +97,7 @@ def boot(bed: str, machines: Sequence[Machine], rootfs: Path, progress: Callable
     with ThreadPoolExecutor(max_workers=len(missing)) as pool:
         list(pool.map(lambda machine: _boot(bed, machine, rootfs), missing))
     cgroups.weigh(bed)
+    return ran
 
 
 def wait_running(bed: str, name: str, deadline: float) -> None:
@@ -101,25 +106,35 @@ def wait_running(bed: str, name: str, deadline: float) -> None:
     Raises `LabError` with the failed units and the end of their journal, or with what it still waits for.
     """
     said = "no answer"
-    while time.monotonic() < deadline:
+    while True:
         # Asked anew every few seconds: one that begins to wait in the wrong moment of the boot is never told of its end.
         left = min(_ASKED_ANEW, max(1.0, deadline - time.monotonic()))
-        try:
+        with suppress(subprocess.TimeoutExpired):
             answer = run(bed, name, ["systemctl", "is-system-running", "--wait"], timeout=left)
-        except subprocess.TimeoutExpired:
-            continue
-        said = answer.stdout.strip() or answer.stderr.strip()
+            said = answer.stdout.strip() or answer.stderr.strip()
         if said == "running":
             return
         if said == "degraded":
             raise LabError(
                 f"{name}: units failed while it booted\n{_failed_units(bed, name)}", remedy=f"python -m lab logs {name}"
             )
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.05)
     jobs = run(bed, name, ["systemctl", "list-jobs", "--no-legend"], timeout=10).stdout
     raise LabError(
         f"{name} did not come up in time: systemd says {said!r}\n{jobs}", remedy=f"python -m lab logs {name}"
     )
+
+
+def begin_anew(bed: str, name: str, units: Sequence[str], deadline: float) -> None:
+    """Forget which units of a running machine have failed, and start these where they do not run.
+
+    What does not start is told by `wait_running`.
+    """
+    with suppress(subprocess.TimeoutExpired):
+        run(bed, name, ["systemctl", "reset-failed"])
+        run(bed, name, ["systemctl", "start", *units], timeout=max(1.0, deadline - time.monotonic()))
 
 
 def run(
@@ -197,16 +212,6 @@ def power_on(bed: str, name: str) -> None:
     podman.call(bed, "start", name, timeout=60)
 
 
-def pause(bed: str, name: str) -> None:
-    """Hang a machine: none of its processes runs on, though its kernel still answers pings."""
-    podman.call(bed, "pause", name)
-
-
-def unpause(bed: str, name: str) -> None:
-    """Let a hung machine go on."""
-    podman.call(bed, "unpause", name)
-
-
 def status(bed: str) -> dict[str, State]:
     """Every machine of the bed that podman knows, by name."""
     if not podman.home(bed).exists():
@@ -225,11 +230,12 @@ def remove_all(bed: str) -> None:
     """Take away every machine of a bed: processes, mounts, disks and cgroups. Nothing there is no error."""
     if podman.home(bed).exists():
         podman.end_strays(bed, time.monotonic() + 5)
-        podman.call(bed, "rm", "--all", "--force", "--time", "0", timeout=60, check=False)
+        with suppress(LabError):  # what a podman that hangs has not removed is ended below
+            podman.call(bed, "rm", "--all", "--force", "--time", "0", timeout=60, check=False)
     podman.forget_containers(bed)
     cgroups.kill(bed)
-    _unmount_below(state_dir(bed))
-    _unmount_below(run_dir(bed))
+    unmount_below(state_dir(bed))
+    unmount_below(run_dir(bed))
     cgroups.remove(bed, time.monotonic() + 5)
     for folder in (state_dir(bed), _machine_run(bed), run_dir(bed) / "podman"):
         shutil.rmtree(folder, ignore_errors=True)
@@ -305,10 +311,3 @@ def _failed_units(bed: str, name: str) -> str:
         for unit in names
     ]
     return "\n".join(f"{unit}:\n{end}" for unit, end in zip(names, ends, strict=True))
-
-
-def _unmount_below(folder: Path) -> None:
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    places = [line.split()[4].encode().decode("unicode_escape") for line in lines]
-    for place in sorted((place for place in places if Path(place).is_relative_to(folder)), key=len, reverse=True):
-        call(["umount", "--lazy", place], check=False)

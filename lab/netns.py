@@ -40,11 +40,6 @@ def mac(bed: str, node: str, port: int | str) -> str:
     return ":".join(["02", *(f"{octet:02x}" for octet in octets)])
 
 
-def listing(bed: str) -> list[str]:
-    """Nodes of the bed that have a network namespace now."""
-    return [node for node in _recorded(bed) if path(bed, node).exists()]
-
-
 def create(bed: str, nodes: Iterable[str]) -> None:
     """Make the namespaces that are missing, with nothing in them but `lo`, up.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from lab.command import call
 
 AUTHORITY_LIFETIME = dt.timedelta(days=3650)
 LEAF_LIFETIME = dt.timedelta(days=365)
@@ -108,7 +109,7 @@ class Pki:
     def ssh_key(self, name: str) -> Path:
         """An Ed25519 SSH key file of this name."""
         path = self.folder / name
-        if not path.with_suffix(".pub").exists():
+        if not Path(f"{path}.pub").exists():
             path.unlink(missing_ok=True)
             _ssh_keygen("-t", "ed25519", "-N", "", "-C", name, "-f", str(path))
         return path
@@ -158,7 +159,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _ssh_keygen(*arguments: str) -> None:
-    subprocess.run(["ssh-keygen", "-q", *arguments], check=True, timeout=30, stdin=subprocess.DEVNULL)
+    call(["ssh-keygen", "-q", *arguments])
 
 
 def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:

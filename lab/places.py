@@ -9,6 +9,9 @@ from pathlib import Path
 from lab.command import call
 from lab.errors import LabError
 
+_STATE = "state"
+"""In the runtime folder of a bed: a file that names the folder of its disks."""
+
 
 def run_dir(bed: str) -> Path:
     """Runtime state of a bed's lab, gone after a reboot: `/run/plumbline/<bed>`, for root only."""
@@ -16,8 +19,22 @@ def run_dir(bed: str) -> Path:
 
 
 def state_dir(bed: str) -> Path:
-    """Disks of a bed's machines: `/var/lib/plumbline/<bed>`, or below `$PLUMBLINE_STATE`; for root only."""
-    return _private(Path(os.environ.get("PLUMBLINE_STATE", "/var/lib/plumbline")) / bed)
+    """Disks of a bed's machines: `/var/lib/plumbline/<bed>`, or below `$PLUMBLINE_STATE`; for root only.
+
+    While there is a lab of the bed, that is as `up` found it: `down` may be called with other settings.
+    """
+    recorded = ""
+    with suppress(OSError):
+        recorded = (run_dir(bed) / _STATE).read_text()
+    chosen = Path(os.environ.get("PLUMBLINE_STATE") or "/var/lib/plumbline").absolute() / bed
+    return _private(Path(recorded) if recorded else chosen)
+
+
+def record_state(bed: str) -> None:
+    """Have whoever asks for the disks of this lab look where they are now, whatever the settings are then."""
+    part = run_dir(bed) / f"{_STATE}.part"
+    part.write_text(str(state_dir(bed)))
+    part.rename(part.with_suffix(""))
 
 
 def forget(bed: str, keep: Collection[str] = ()) -> None:
@@ -39,7 +56,7 @@ def is_there(bed: str) -> bool:
 
 
 def access_file(bed: str) -> Path:
-    """Where a runner reads how to reach the lab; it is there while the lab is whole."""
+    """Where a runner reads how to reach the lab; it is there once the lab has been whole."""
     return Path("/run/plumbline") / bed / "access.json"
 
 

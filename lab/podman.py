@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab import command
+from lab.errors import LabError
 from lab.places import run_dir, state_dir
 
 
@@ -60,7 +61,7 @@ def forget_containers(bed: str) -> None:
     """Take from runc the containers of this bed that no podman knows any more."""
     storage = os.fsencode(home(bed) / "storage")
     for state in Path("/run/runc").glob("*/state.json"):
-        with suppress(OSError):
+        with suppress(OSError, LabError):
             if storage in state.read_bytes():
                 command.call(["runc", "delete", "--force", state.parent.name], check=False)
 

@@ -92,23 +92,6 @@ def apply(bed: str, nics: Sequence[Nic], oobi: Oobi | None) -> int:
     return made
 
 
-def trunks(bed: str) -> dict[str, frozenset[int]]:
-    """The allowed-VLAN list of every node's trunk, as the switch has it now."""
-    rows = ovs.table(bed, "Port", "external_ids", "trunks")
-    found = {noted["node"]: vlans if isinstance(vlans, list) else [vlans] for noted, vlans in rows if "node" in noted}
-    return {node: frozenset(vlans) - {ovs.NO_VLAN} for node, vlans in found.items()}
-
-
-def allow(bed: str, node: str, vlan: int) -> None:
-    """Put a VLAN on a node's trunk (`switchport trunk allowed vlan add`)."""
-    ovs.vsctl(bed, [["add", "Port", _trunk(node), "trunks", str(vlan)]])
-
-
-def remove(bed: str, node: str, vlan: int) -> None:
-    """Take a VLAN off a node's trunk (`switchport trunk allowed vlan remove`)."""
-    ovs.vsctl(bed, [["remove", "Port", _trunk(node), "trunks", str(vlan)]])
-
-
 def set_mtu(bed: str, vlan: int, mtu: int | None) -> None:
     """Make the switch drop, without a word, packets of a VLAN that are larger than `mtu` bytes; None takes it back."""
     if mtu is None:
@@ -126,11 +109,6 @@ def mtus(bed: str) -> dict[int, int]:
     """VLANs to which the switch gives a smaller MTU than its own `LARGEST`, in bytes."""
     noted = ovs.identifiers(bed).items()
     return {int(key.removeprefix("mtu-")): int(value) for key, value in noted if key.startswith("mtu-")}
-
-
-def set_cables(bed: str, node: str, *, plugged: bool) -> None:
-    """Plug or pull every cable of a node, data and OOBI: it gets or loses its carrier; addresses and routes stay."""
-    netns.set_cables(bed, node, plugged=plugged)
 
 
 def _trunk(node: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.errors import LabError
 from lab.switch import Nic, Oobi, Port
 from plumbline.bed import Bed
 
@@ -16,7 +17,9 @@ def nics(bed: Bed) -> list[Nic]:
 
 def oobi(bed: Bed) -> Oobi:
     """The out-of-band network: every node with an address on it, and the runner."""
-    network = bed.networks[OOBI]
+    network = bed.networks.get(OOBI)
+    if network is None:
+        raise LabError("the bed has no networks.oobi, by which the lab reaches its nodes", remedy="declare it")
     addresses = {name: node.oobi for name, node in bed.nodes.items() if node.oobi}
     if bed.access.runner:
         addresses[RUNNER] = bed.access.runner

@@ -1,7 +1,7 @@
 """Bringing a bed up on this machine, step by step, and taking it down.
 
 Every step looks at what is there and does only what is missing, so `up` goes on where an earlier one was killed. The
-file `access.json` is written last: while it stands, the lab is whole.
+file `access.json` is written last: without it the lab is not whole, and nobody looks at it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from lab.errors import LabError
 from lab.machine import Machine, Volume
 from lab.parts import PARTS
 from lab.pki import Pki
-from lab.places import access_file, forget, run_dir
+from lab.places import access_file, forget, record_state, run_dir
 from lab.progress import Progress
 from lab.quiet import wait_quiet
 from lab.status import status
@@ -70,11 +70,15 @@ def up(bed: Bed, progress: Progress) -> None:
         if state.exists() and (state.read_text() != digest or not cgroups.alive(bed.bed)):
             # A lab is never half of one and half of another: the bed file has changed, or these are only remains.
             _down(bed.bed, progress, keep=(RUNS,))
+        record_state(bed.bed)
         prefixes = sorted(set(_prefixes(bed)))
-        if access_file(bed.bed).exists() and containment.contained(bed.bed) == prefixes and status(bed).whole:
+        found = status(bed) if access_file(bed.bed).exists() else None
+        if found and found.whole and containment.contained(bed.bed) == prefixes:
             return
-        access_file(bed.bed).unlink(missing_ok=True)
         containment.contain(bed.bed, prefixes)
+        if found and any(node.state != "running" for node in found.nodes):
+            # While all run it stays until they have what they lack: a gate must see a unit that does not start.
+            access_file(bed.bed).unlink(missing_ok=True)
         (run_dir(bed.bed) / "bed.sha256").write_text(digest)
         _realise(bed, progress)
 
@@ -89,6 +93,9 @@ def down(bed: str, progress: Progress) -> None:
     """Take the lab of a bed away with all that it made; nothing there is no error."""
     rootfs.require_root()
     with _held(bed, progress, HELD_LIMIT):
+        digest = run_dir(bed) / "bed.sha256"
+        if digest.exists():
+            cache.used_since(digest.stat().st_mtime)  # a lab asks for what it runs on when it comes up, and never again
         _down(bed, progress)
     with suppress(Held), hold(bed, alone=True, timeout=0):
         pass  # letting go removes the note that a killed run left of itself
@@ -113,18 +120,25 @@ def _realise(bed: Bed, progress: Progress) -> None:
     base, binaries, store = _prepare(bed, progress)
     pki = Pki(run_dir(bed.bed) / "pki")
     values = workloads.values(bed, run_dir(bed.bed))
+    objects: list[workloads.Manifest] = []
+    if bed.kubernetes:  # what the bed file lacks for them is told before anything boots
+        material = workloads.material(bed, pki, values)
+        objects = [*workloads.definitions(bed, progress), *workloads.manifests(bed, pki, material)]
     with progress.step("nodes", estimate=6):
         kernel.raise_shared(bed, run_dir(bed.bed))
         if not netns.path(bed.bed, topology.RUNNER).exists():
             shutil.rmtree(ledger(bed.bed), ignore_errors=True)  # a lab that is gone has no fault in it
         netns.create(bed.bed, [*bed.nodes, topology.RUNNER, ovs.NODE])
         _boot(bed, _machines(bed, pki, values, binaries, store), base)
+    access_file(bed.bed).unlink(missing_ok=True)
     access = _access(bed, pki)
     with ThreadPoolExecutor(1) as pool:  # leaders are elected and leases run out while pods start
         settled = pool.submit(_settle, bed, pki, progress)
         if bed.kubernetes:
             with progress.step("workloads", estimate=40):
-                workloads.realise(bed, pki, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress)
+                workloads.realise(
+                    bed, objects, Path(access["admin_kubeconfig"]), time.monotonic() + READY_LIMIT, progress
+                )
                 if not wait_quiet(partial(progress.detail, "workloads")):
                     progress.note("the machine is still busy: checks may find the bed slow")
             _forget_restarts(bed)
@@ -186,13 +200,21 @@ def _machines(
 
 def _boot(bed: Bed, machines: list[Machine], base: Path) -> None:
     """The switch first, since the nodes want their links when they start; then all nodes side by side."""
-    deadline = time.monotonic() + BOOT_LIMIT
-    machine.boot(bed.bed, [switch.machine()], base)
-    machine.wait_running(bed.bed, ovs.NODE, deadline)
+    of_switch = switch.machine()
+    ran = machine.boot(bed.bed, [of_switch], base)
+    _await_running(bed.bed, of_switch, ovs.NODE in ran)
     switch.apply(bed.bed, topology.nics(bed), topology.oobi(bed))
-    machine.boot(bed.bed, machines, base)
+    ran = machine.boot(bed.bed, machines, base)
     with ThreadPoolExecutor(len(machines)) as pool:
-        list(pool.map(lambda node: machine.wait_running(bed.bed, node.name, deadline), machines))
+        list(pool.map(lambda node: _await_running(bed.bed, node, node.name in ran), machines))
+
+
+def _await_running(bed: str, node: Machine, ran: bool) -> None:
+    """Wait until all units of a machine run; where it `ran` before, those that have failed since begin anew."""
+    deadline = time.monotonic() + BOOT_LIMIT
+    if ran:
+        machine.begin_anew(bed, node.name, node.units, deadline)
+    machine.wait_running(bed, node.name, deadline)
 
 
 def _settle(bed: Bed, pki: Pki, progress: Progress) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from lab.errors import LabError
 
-_SYSCALL = {"x86_64": 321, "aarch64": 280}
+_SYSCALL = {"x86_64": 321}
 _PROG_LOAD, _SCHED_CLS = 5, 3
 _PARENTS = {"ingress": "ffff:fff2", "egress": "ffff:fff3"}
 # Helper functions of the kernel, and the offset of the tag in `struct __sk_buff` (linux/bpf.h).
@@ -95,9 +95,7 @@ def _program(code: bytes) -> int:
     """Load a program into the kernel and return its file descriptor."""
     number = _SYSCALL.get(platform.machine())
     if number is None:
-        raise LabError(
-            f"the lab does not know how to load BPF programs on {platform.machine()}", remedy="use x86_64 or aarch64"
-        )
+        raise LabError(f"the lab does not know how to load BPF programs on {platform.machine()}", remedy="use x86_64")
     libc = ctypes.CDLL(None, use_errno=True)
     text = ctypes.create_string_buffer(code, len(code))
     licence = ctypes.create_string_buffer(b"Apache-2.0")

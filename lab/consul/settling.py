@@ -33,18 +33,20 @@ def settled(bed: Bed, consul: Consul, kept: Kept, deadline: float) -> None:
         _until(deadline, asked, partial(api.policy, name, rules))
     for token in acl.tokens(consul):
         _until(deadline, asked, partial(api.token, token))
-    _begin(bed, consul, api, min(deadline, time.monotonic() + _PATIENCE))
+    _until(deadline, asked, partial(_begin, bed, consul, api, time.monotonic() + _PATIENCE))
     _until(deadline, asked, api.well)
 
 
-def _begin(bed: Bed, consul: Consul, api: _Api, deadline: float) -> None:
-    """Clients ask for their certificates ever more rarely while their tokens are not there: late ones begin anew."""
-    while waiting := set(consul.clients) - api.alive():
-        if time.monotonic() > deadline:
-            for node in waiting:
-                machine.run(bed.bed, node, ["systemctl", "restart", "consul"])
-            return
-        time.sleep(_AGAIN)
+def _begin(bed: Bed, consul: Consul, api: _Api, patience: float) -> None:
+    """Clients ask for their certificates ever more rarely while their tokens are not there: late ones begin anew.
+
+    They are late who are not there at `patience` (monotonic), as far as a server says so.
+    """
+    waiting = sorted(set(consul.clients) - api.alive())
+    if waiting and time.monotonic() < patience:
+        raise _NotYet(f"not alive: {', '.join(waiting)}")
+    for node in waiting:
+        machine.run(bed.bed, node, ["systemctl", "--no-block", "restart", "consul"])
 
 
 def _until(deadline: float, asked: str, step: Callable[[], None]) -> None:
@@ -89,7 +91,9 @@ class _Api:
     def alive(self) -> set[str]:
         """The members that are alive."""
         status, members = self._ask("GET", "/v1/agent/members")
-        return {member["Name"] for member in members if member["Status"] == 1} if status == 200 else set()
+        if status != 200:
+            raise _NotYet(f"members: {status} {members}")
+        return {member["Name"] for member in members if member["Status"] == 1}
 
     def well(self) -> None:
         """Every node is a member, every instance of a service is there, and every check passes."""

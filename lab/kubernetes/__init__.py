@@ -17,6 +17,7 @@ import yaml
 
 from lab import templates
 from lab.disks import FileSpec
+from lab.images import RECIPES
 from lab.pki import KeyPair, Pki
 from plumbline.bed import Bed
 
@@ -125,7 +126,7 @@ def _member_files(bed: Bed, pki: Pki, node: str) -> dict[str, FileSpec]:
         "/etc/kubernetes/kube-proxy.kubeconfig": _private(kubeconfig(bed, pki, "system:kube-proxy")),
         "/etc/kubernetes/flanneld.kubeconfig": _private(kubeconfig(bed, pki, "lab:flanneld")),
         "/etc/kube-flannel/net-conf.json": FileSpec(json.dumps(flannel)),
-        "/etc/containerd/config.toml": _rendered("containerd.toml", context),
+        "/etc/containerd/config.toml": _rendered("containerd.toml", {**context, "pause": RECIPES["pause"].reference}),
         "/etc/kubernetes/kubelet.yaml": _rendered("kubelet.yaml", context),
         "/etc/kubernetes/kube-proxy.yaml": _rendered("kube-proxy.yaml", context),
     }

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from lab import templates
 from lab.disks import FileSpec
+from lab.errors import LabError
 from lab.ngfw.certificates import Pair
 from lab.ngfw.policy import interface, policy
 from plumbline.bed import Bed
@@ -35,7 +36,7 @@ class Pki(Protocol):
 def files(bed: Bed, pki: Pki, secrets: Mapping[str, str]) -> dict[str, FileSpec]:
     """Files of the node `bed.ngfw.node`; `secrets` gives values by secret/key, the SNMP community among them.
 
-    Raises ValueError where the bed declares no firewall, KeyError where the community is missing.
+    Raises ValueError where the bed declares no firewall, LabError where it has no address for SNMP.
     """
     rules = policy(bed)
     assert bed.ngfw is not None
@@ -57,7 +58,10 @@ def files(bed: Bed, pki: Pki, secrets: Mapping[str, str]) -> dict[str, FileSpec]
     if bed.ngfw.snmp:
         network = bed.networks[bed.ngfw.snmp.network]
         name = interface(network.vlan) if network.vlan is not None else rules.management
-        address = network.addresses[bed.ngfw.node]
+        address = network.addresses.get(bed.ngfw.node)
+        if address is None:
+            where = f"networks.{bed.ngfw.snmp.network}.addresses"
+            raise LabError(f"ngfw.snmp: {bed.ngfw.node} has no address in {where}", remedy="declare it in the bed file")
         values["snmp"] = {"interface": name, "cidr": network.cidr, "address": address}
         values["community"] = secrets[bed.ngfw.snmp.community]
         values["bed"] = bed

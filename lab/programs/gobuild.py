@@ -35,17 +35,17 @@ def build(source: GoSet, target: Path, detail: Callable[[str], None]) -> None:
     """
     linker = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in source.variables)])
     options = ["-v", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={linker}"]
-    with _patched(source) as folder:
+    with _patched(source, target) as folder:
         _go(folder, "build", *options, "-o", f"{target}/", "tool", limit=BUILD_LIMIT, detail=detail)
 
 
 @contextmanager
-def _patched(source: GoSet) -> Iterator[str]:
-    """The folder to build a set in: its own, or a copy whose go.mod points to patched copies of modules."""
+def _patched(source: GoSet, beside: Path) -> Iterator[str]:
+    """The folder to build a set in: its own, or a copy in `beside` whose go.mod points to patched copies of modules."""
     if not source.overlay:
         yield source.folder
         return
-    with tempfile.TemporaryDirectory(dir=cache_dir()) as temporary:
+    with tempfile.TemporaryDirectory(dir=beside) as temporary:
         work = Path(shutil.copytree(GO_SETS / source.folder, Path(temporary) / source.folder))
         for number, module in enumerate(sorted({module for module, _, _ in source.overlay})):
             copy = Path(shutil.copytree(module_folder(source.folder, module), Path(temporary) / str(number)))

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from lab import disks
 from lab.cache import cache_dir
+from lab.command import CONFINED
 from lab.errors import LabError
 
 SUITE = "bookworm"
@@ -98,7 +100,7 @@ def require_root() -> None:
 def _build(target: Path, progress: Callable[[str], None]) -> None:
     """Build next to the target and rename at the end, so that a broken build is never taken for a whole one."""
     for leftover in target.parent.glob("building-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        disks.remove(leftover)
     work = Path(tempfile.mkdtemp(prefix="building-", dir=target.parent))
     work.chmod(0o755)
     try:
@@ -127,6 +129,7 @@ def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Call
     sources = result.parent / "sources.list"
     sources.write_text(apt_sources())
     argv = [
+        *CONFINED,
         mmdebstrap,
         "--variant=minbase",
         "--mode=root",
@@ -139,7 +142,7 @@ def debootstrap(result: Path, chosen: list[str], customise: Path, progress: Call
         str(result),
         str(sources),
     ]
-    _run_with_progress(argv, progress)
+    _run_with_progress(argv, result.parent, progress)
     sources.unlink()
 
 
@@ -206,13 +209,22 @@ def apt_options() -> list[str]:
     return [line.rstrip(";") for line in dump.splitlines() if _HOST_OPTIONS.match(line) and '""' not in line]
 
 
-def _run_with_progress(argv: list[str], progress: Callable[[str], None]) -> None:
+def _run_with_progress(argv: list[str], work: Path, progress: Callable[[str], None]) -> None:
+    """Run mmdebstrap; what it unpacks on its way to a tar file lies in `work`, and goes with it if it is killed."""
     log = cache_dir() / "rootfs.log"
     started = time.monotonic()
     progress("installing Debian packages into a new root file system, about 60 s")
     with (
         log.open("w") as out,
-        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT) as build,
+        # In a group of its own: mmdebstrap ends its whole group when it fails.
+        subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            env=os.environ | {"TMPDIR": str(work)},
+        ) as build,
     ):
         told = started
         try:
@@ -226,7 +238,7 @@ def _run_with_progress(argv: list[str], progress: Callable[[str], None]) -> None
                     progress(f"root file system: {told - started:.0f} s, {_last_line(log)}")
         finally:
             if build.poll() is None:
-                build.terminate()
+                build.kill()
     if build.returncode != 0:
         raise _explain(log)
     progress(f"root file system ready after {time.monotonic() - started:.0f} s")

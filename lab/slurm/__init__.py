@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import subprocess
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +35,8 @@ _SPARE_MB = 512
 _TAKEOVER_S, _NODE_LOST_S = 120, 300
 """Slurm's own defaults of SlurmctldTimeout and SlurmdTimeout."""
 _ASKED_EVERY = 0.25
+_NO_END = 124
+"""The exit code of a program that `timeout` has ended."""
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -145,7 +149,7 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
     assert slurm.accounting is not None
 
     def sacctmgr(*arguments: str) -> tuple[int, str]:
-        done = machine.run(bed.bed, slurm.accounting.node, ["sacctmgr", "--immediate", *arguments], timeout=10)  # type: ignore[union-attr]
+        done = _run(bed, slurm.accounting.node, "sacctmgr", "--immediate", *arguments)  # type: ignore[union-attr]
         return done.returncode, done.stdout + done.stderr
 
     def shown(*what: str) -> list[str]:
@@ -155,10 +159,17 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
         known = dict(line.partition("|")[::2] for line in shown("cluster", "format=cluster,controlhost"))
         return bool(known.get(slurm.cluster))
 
+    def lacking(show: list[str], name: str, add: list[str]) -> str:
+        """Empty once it is there."""
+        code, said = (0, "") if name in shown(*show) else sacctmgr(*add)
+        if code not in (0, _NO_END):
+            raise LabError(f"sacctmgr {' '.join(add)}: {said.strip()}", remedy=f"python -m lab logs {slurm.submit}")
+        return said.strip() if code else ""
+
     _await(lambda: "" if sacctmgr("--noheader", "show", "cluster")[0] == 0 else "slurmdbd does not answer", deadline)
     _await(lambda: _silent(bed, slurm), deadline)
     if not in_touch():  # a controller with a state begins without accounting too, and never tells it where it is
-        machine.run(bed.bed, slurm.controllers[0], ["systemctl", "restart", "slurmctld"], timeout=60)
+        _run(bed, slurm.controllers[0], "systemctl", "restart", "slurmctld", limit=60)
     _await(lambda: "" if in_touch() else "accounting does not know where the controller is", deadline)
     if not (slurm.jobs and slurm.jobs.account):
         return
@@ -169,17 +180,14 @@ def _account(bed: Bed, slurm: Slurm, deadline: float) -> None:
         (["user", "format=user"], user, ["add", "user", user, f"account={account}", of_cluster]),
     )
     for show, name, add in wanted:
-        if name not in shown(*show):
-            code, said = sacctmgr(*add)
-            if code != 0:
-                raise LabError(f"sacctmgr {' '.join(add)}: {said.strip()}", remedy="python -m lab logs " + slurm.submit)
+        _await(partial(lacking, show, name, add), deadline)
 
 
 def _unready(bed: Bed, slurm: Slurm) -> str:
     """What is not yet as it must be: controllers up and all compute nodes idle; empty where all is well."""
     if said := _silent(bed, slurm):
         return said
-    told = machine.run(bed.bed, slurm.submit, ["sinfo", "--json"], timeout=15).stdout
+    told = _run(bed, slurm.submit, "sinfo", "--json").stdout
     try:
         nodes = json.loads(told)["nodes"]
     except (ValueError, KeyError):
@@ -190,8 +198,16 @@ def _unready(bed: Bed, slurm: Slurm) -> str:
 
 def _silent(bed: Bed, slurm: Slurm) -> str:
     """Which controllers are not up; empty where all are."""
-    ping = machine.run(bed.bed, slurm.submit, ["scontrol", "ping"], timeout=15).stdout
+    ping = _run(bed, slurm.submit, "scontrol", "ping").stdout
     return "" if ping.count(" is UP") == len(slurm.controllers) else ping.strip() or "no controller answers"
+
+
+def _run(bed: Bed, node: str, *argv: str, limit: float = 15) -> subprocess.CompletedProcess[str]:
+    """What a program of Slurm says on a node; one that does not end in `limit` seconds has yet to be asked again."""
+    try:
+        return machine.run(bed.bed, node, argv, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(argv, _NO_END, "", f"{argv[0]}: no end within {limit:g} s")
 
 
 def _await(lacking: Callable[[], str], deadline: float) -> None:

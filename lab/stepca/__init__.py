@@ -30,6 +30,8 @@ _SHOWN = "cert-"
 """Units of these names are no services of their own: the lab shows their certificate by HAProxy, to have it on the wire."""
 _POLL_S = 0.2
 _ASK_S, _DO_S = 10.0, 30.0
+_AGAIN_S = 3.0
+"""Between two tries to renew: systemd starts a unit five times in ten seconds at most."""
 
 
 def programs(bed: Bed) -> tuple[str, ...]:
@@ -88,9 +90,9 @@ def settle(bed: Bed, pki: Pki, folder: Path, deadline: float, progress: Progress
         return {}
     with progress.step("certificates", estimate=5):
         _wait_healthy(bed, ca, deadline)
-        jobs = [partial(_renew_canary, bed, ca, name, node) for name, node in _canaries(bed)]
+        jobs = [partial(_renew_canary, bed, ca, name, node, deadline) for name, node in _canaries(bed)]
         if bed.ssh_certificates:
-            jobs += [partial(_renew_ssh, bed, node) for node in bed.ssh_certificates.on]
+            jobs += [partial(_renew_ssh, bed, node, deadline) for node in bed.ssh_certificates.on]
         with ThreadPoolExecutor(max(1, len(jobs))) as pool:
             list(pool.map(_called, jobs))
     return {}
@@ -200,51 +202,56 @@ def _canaries(bed: Bed) -> list[tuple[str, str]]:
 
 
 def _wait_healthy(bed: Bed, ca: StepCa, deadline: float) -> None:
-    said = "it was not asked"
-    while time.monotonic() < deadline:
+    while True:
         try:
             asked = machine.run(
                 bed.bed, ca.node, ["env", f"STEPPATH={ca.folder}", PROGRAM, "ca", "health"], timeout=_ASK_S
             )
+            said = asked.stderr.strip()
+            if asked.returncode == 0:
+                return
         except subprocess.TimeoutExpired:
             said = f"no answer in {_ASK_S:g} s"
-            continue
-        if asked.returncode == 0:
-            return
-        said = asked.stderr.strip()
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"{ca.node}: the certificate authority is not healthy: {said}", remedy=f"python -m lab logs {ca.node}"
+            )
         time.sleep(_POLL_S)
-    raise LabError(
-        f"{ca.node}: the certificate authority is not healthy: {said}", remedy=f"python -m lab logs {ca.node}"
-    )
 
 
-def _renew_canary(bed: Bed, ca: StepCa, name: str, node: str) -> None:
-    """Once, whether it is due or not; from then on its timer does. A canary that was renewed already is let alone."""
+def _renew_canary(bed: Bed, ca: StepCa, name: str, node: str, deadline: float) -> None:
+    """Once, whether it is due or not; from then on its timer does. One that was renewed already is only shown anew."""
     declared = bed.service_certificates[name]
     script = (
-        f'[ "$(stat -c %Y {declared.certificate})" -gt "$(($(stat -c %Y {declared.key}) + 1))" ] && exit 0; sleep 1.1; '
-        f"{PROGRAM} ca renew --force {declared.certificate} {declared.key} && "
+        f'[ "$(stat -c %Y {declared.certificate})" -gt "$(($(stat -c %Y {declared.key}) + 1))" ] || '
+        f"{{ sleep 1.1; {PROGRAM} ca renew --force {declared.certificate} {declared.key}; }} && "
         f"systemctl try-reload-or-restart {declared.unit}.service"
     )
-    _do(bed, node, ["env", f"STEPPATH={ca.folder}", "sh", "-c", script], f"the canary {name}")
+    _do(bed, node, ["env", f"STEPPATH={ca.folder}", "sh", "-c", script], f"the canary {name}", deadline)
 
 
-def _renew_ssh(bed: Bed, node: str) -> None:
+def _renew_ssh(bed: Bed, node: str, deadline: float) -> None:
     """By the very units that do it from then on; one that is not due ends without doing anything."""
     declared = bed.ssh_certificates
     assert declared is not None
     units = [declared.renewer, *(user.renewer for user in declared.users.values())]
-    _do(bed, node, ["systemctl", "start", *(f"{unit}.service" for unit in units)], "its certificates of SSH")
+    started = ["systemctl", "start", *(f"{unit}.service" for unit in units)]
+    _do(bed, node, started, "its certificates of SSH", deadline)
 
 
-def _do(bed: Bed, node: str, argv: list[str], what: str) -> None:
-    try:
-        done = machine.run(bed.bed, node, argv, timeout=_DO_S)
-        said = (done.stderr.strip()[-300:] or "it failed") if done.returncode else ""
-    except subprocess.TimeoutExpired:
-        said = f"no end after {_DO_S:g} s"
-    if said:
-        raise LabError(f"{node}: {what} could not be renewed: {said}", remedy=f"python -m lab logs {node}")
+def _do(bed: Bed, node: str, argv: list[str], what: str, deadline: float) -> None:
+    """Run it until it passes: an authority that answers may still be too busy to sign in time."""
+    while True:
+        try:
+            done = machine.run(bed.bed, node, argv, timeout=_DO_S)
+            said = (done.stderr.strip()[-300:] or "it failed") if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            said = f"no end after {_DO_S:g} s"
+        if not said:
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"{node}: {what} could not be renewed: {said}", remedy=f"python -m lab logs {node}")
+        time.sleep(_AGAIN_S)
 
 
 def _span(seconds: float) -> str:

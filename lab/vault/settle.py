@@ -96,7 +96,13 @@ def _initialise(admin: Admin, servers: Mapping[str, Server]) -> None:
     first = next(iter(servers.values()))
     said = _until(admin, lambda: _well(first, "GET", "sys/seal-status"), "the first server does not answer")
     if not said.body.get("initialized"):
-        made = first.ask("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
+        # Once it is initialised its token is told to whoever asked, and never again: that answer is waited for.
+        first.timeout = max(_LIMIT, admin.deadline - time.monotonic())
+        try:
+            made = first.ask("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1})
+        except NoAnswer as why:
+            raise LabError(f"Vault cannot be initialised: {why}", remedy="python -m lab down, then up") from None
+        first.timeout = _LIMIT
         if made.status != 200:
             raise LabError(f"Vault cannot be initialised: {made.status} {made.errors}")
         told = {"token": made.body["root_token"], "recovery": made.body["recovery_keys_base64"][0]}
@@ -196,7 +202,7 @@ def _gate(admin: Admin, active: Server) -> Path:
         login = {name: kept[name] for name in ("role_id", "secret_id")}
         said = _well(active, "POST", "auth/approle/login", login)
         if said:
-            active.ask("POST", "auth/token/revoke-self", {}, said.body["auth"]["client_token"])
+            _well(active, "POST", "auth/token/revoke-self", {}, said.body["auth"]["client_token"])
             return admin.folder / GATE
     role_id = _until(admin, lambda: _well(active, "GET", f"{role}/role-id", token=admin.token), "no role for the gate")
     made = _until(

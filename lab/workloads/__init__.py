@@ -12,7 +12,6 @@ import yaml
 
 from lab import generators, kwok, netns, programs
 from lab.pki import Pki
-from lab.places import run_dir
 from lab.progress import Progress
 from lab.workloads import objects
 from lab.workloads.applying import apply
@@ -30,13 +29,14 @@ from plumbline.load import rights
 
 __all__ = [
     "GATE",
+    "Manifest",
     "Material",
     "apply",
+    "definitions",
     "files",
     "images",
     "manifests",
     "material",
-    "node_images",
     "realise",
     "values",
     "wait_ready",
@@ -50,7 +50,7 @@ _RUNNER = "runner"
 def manifests(bed: Bed, pki: Pki, secrets: Material) -> list[Manifest]:
     """All objects of the bed's cluster, but the kinds of cert-manager, which `definitions` gives.
 
-    LabError where a workload's program has no template, ValueError where the bed leaves out what an object needs.
+    LabError where a workload's program has no template, or where the bed leaves out what an object needs.
     """
     common = [
         *objects.namespaces(bed),
@@ -82,25 +82,12 @@ def images(bed: Bed) -> set[str]:
     return {PAUSE} | of_workloads | ({generators.IMAGE} if rights.workers_needed(bed) else set())
 
 
-def node_images(bed: Bed) -> dict[str, set[str]]:
-    """For each node of the cluster the images that it may have to run: not all of them everywhere."""
-    result = {node: {PAUSE} for node in bed.kubernetes_nodes}
-    for workload in bed.workloads.values():
-        for node in bed.selected(workload.on):
-            result[node] |= program_images(workload.program)
-    for node in generators.on(bed):
-        result[node].add(generators.IMAGE)
-    return result
-
-
-def realise(bed: Bed, pki: Pki, kubeconfig: Path, deadline: float, progress: Progress) -> None:
+def realise(bed: Bed, wanted: list[Manifest], kubeconfig: Path, deadline: float, progress: Progress) -> None:
     """Apply everything and wait until it works; `deadline` is `time.monotonic()` time. Again, it changes nothing."""
-    wanted = [*definitions(bed, progress), *manifests(bed, pki, material(bed, pki, values(bed, run_dir(bed.bed))))]
     namespace = netns.path(bed.bed, _RUNNER)
     with Client(kubeconfig, namespace if namespace.exists() else None) as client:
         tell = partial(progress.detail, STEP)
         apply(wanted, client, deadline, tell)
         wait_ready(wanted, client, deadline, tell)
-        if replace_outdated(bed, client):
-            wait_ready(wanted, client, deadline, tell)
+        replace_outdated(bed, client)
         wait_settled(bed, client, deadline, tell)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from lab.errors import LabError
 from lab.pki import Pki
 from plumbline.bed import Bed
 from plumbline.bed.model import Attachment, Certificate, Storage
@@ -166,7 +167,7 @@ def storage(bed: Bed) -> Iterator[Manifest]:
 def _cni_configuration(bed: Bed, name: str, attachment: Attachment) -> dict[str, Any]:
     network = bed.networks[attachment.network]
     if network.vlan is None:
-        raise ValueError(f"attachment {name}: its network {attachment.network} has no VLAN")
+        raise LabError(f"attachment {name}: its network {attachment.network} has no VLAN")
     return {
         "cniVersion": "1.0.0",
         "name": name,
@@ -188,11 +189,11 @@ def _ipam(bed: Bed, name: str, attachment: Attachment) -> dict[str, Any]:
         return {"type": "dhcp"} | ({"request": asked} if attachment.routes else {})
     if attachment.ipam == "static":
         if attachment.address is None:
-            raise ValueError(f"attachment {name}: ipam is static, but there is no address")
+            raise LabError(f"attachment {name}: ipam is static, but there is no address")
         address = {"address": f"{attachment.address}/{network.cidr.prefixlen}"}
         return {"type": "static", "addresses": [address], "routes": routes}
     if network.pool is None:
-        raise ValueError(f"attachment {name}: ipam is host-local, but networks.{attachment.network} has no pool")
+        raise LabError(f"attachment {name}: ipam is host-local, but networks.{attachment.network} has no pool")
     pool = {"subnet": str(network.cidr), "rangeStart": str(network.pool.first), "rangeEnd": str(network.pool.last)}
     return {"type": "host-local", "ranges": [[pool]], "routes": routes}
 
@@ -236,7 +237,7 @@ def _volume_source(bed: Bed, name: str, declared: Storage) -> dict[str, Any]:
         )
         return {"nfs": source, "mountOptions": ["nfsvers=4", f"port={_NFS_PORT}"]}
     if not (declared.path and declared.node):
-        raise ValueError(f"storage {name}: give it nfs, or a path and the labels of the node that it is on")
+        raise LabError(f"storage {name}: give it nfs, or a path and the labels of the node that it is on")
     terms = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(declared.node.items())]
     affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": terms}]}}
     return {"local": {"path": declared.path}, "nodeAffinity": affinity}

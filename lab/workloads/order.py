@@ -78,15 +78,21 @@ def is_ready(kind: str, live: Manifest | None) -> bool:
     return any(c["type"] == CONDITIONS[kind] and c["status"] == "True" for c in status.get("conditions", []))
 
 
+def replicas(kind: str, live: Manifest) -> int:
+    """How many pods a workload should have; `live` is what the API server has of it."""
+    if kind == "DaemonSet":
+        return int(live.get("status", {}).get("desiredNumberScheduled", 0))
+    return int(live["spec"].get("replicas", 1))
+
+
 def _has_its_pods(kind: str, live: Manifest, status: Manifest) -> bool:
     """Are there as many pods as there should be, of the newest kind, and ready?"""
     if status.get("observedGeneration", 0) < live["metadata"].get("generation", 1):
         return False
+    wanted = replicas(kind, live)
     if kind == "DaemonSet":
-        wanted = status.get("desiredNumberScheduled", 0)
         counts = [status.get("numberReady", 0), status.get("updatedNumberScheduled", 0)]
         return wanted > 0 and all(count == wanted for count in counts)
-    wanted = live["spec"].get("replicas", 1)
     return all(status.get(key, 0) == wanted for key in ("replicas", "readyReplicas", "updatedReplicas"))
 
 

@@ -20,13 +20,13 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from lab.errors import LabError
+from lab.images import RECIPES
 from plumbline.bed import Bed
 from plumbline.bed.cluster import NETWORKS
 from plumbline.bed.model import Workload
 
 Manifest = dict[str, Any]
 
-REGISTRY, TAG = "lab.plumbline", "1"
 METRICS = "plumbline.lab/metrics"
 CONFIGURATION = "plumbline.lab/configuration"
 PROVIDES = "plumbline.lab/provides"
@@ -45,7 +45,7 @@ def _script(name: str) -> str:
 _environment = Environment(
     loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_environment.globals |= {"image": lambda name: f"{REGISTRY}/{name}:{TAG}", "script": _script}
+_environment.globals |= {"image": lambda name: RECIPES[name].reference, "script": _script}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab.errors import LabError
 from plumbline.bed import Bed
 from plumbline.bed.model import Workload
 
@@ -80,7 +81,7 @@ def _url(bed: Bed, place: str, plain: Mapping[str, str], password: str) -> str:
     if found := service(bed, program):
         name, workload = found
         return f"http://{bed.host_of(name)}:{workload.port}"
-    raise ValueError(f"secret {place}: no workload of the bed runs {program}, so its URL is unknown")
+    raise LabError(f"secret {place}: no workload of the bed runs {program}, so its URL is unknown")
 
 
 def _write_private(path: Path, text: str) -> None:

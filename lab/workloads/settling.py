@@ -1,6 +1,7 @@
-"""Waiting for what only time shows: the canary's first renewal, and the targets that Prometheus finds by itself.
+"""Waiting for what only time shows: the canary's first renewal, the pods that are replaced meanwhile, and the targets
+that Prometheus finds by itself.
 
-A bed that was started a moment ago lacks both, and a gate would rightly say so.
+A bed that was started a moment ago lacks them, and a gate would rightly say so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.workloads.client import ApiError, Client, list_path
+from lab.workloads.order import WORKLOADS, is_ready, replicas
 from plumbline.bed import Bed
 
 POLL = 1.0
@@ -50,19 +52,39 @@ def replace_outdated(bed: Bed, client: Client) -> list[str]:
 
 
 def outstanding(bed: Bed, client: Client) -> Iterator[str]:
-    """What has yet to happen in a bed whose pods are all ready."""
+    """What has yet to happen in a bed whose workloads have been ready once: Reloader may replace their pods since."""
     try:
-        yield from _leaving(client)
+        yield from _replaced(bed, client)
         yield from _not_renewed(bed, client)
         yield from _not_scraped(bed, client)
     except ApiError as error:
         yield error.what
 
 
-def _leaving(client: Client) -> Iterator[str]:
-    for pod in client.items(list_path("v1", "Pod")):
+def _replaced(bed: Bed, client: Client) -> Iterator[str]:
+    """Pods that leave, and workloads with other ready pods than they should have: a status may be of a moment ago."""
+    live = {kind: client.by_name("apps/v1", kind) for kind in WORKLOADS}
+    pods = client.items(list_path("v1", "Pod"))
+    for pod in pods:
         if pod["metadata"].get("deletionTimestamp"):
             yield f"pod {pod['metadata']['name']} is being replaced"
+    ready = [pod for pod in pods if _is_ready(pod)]
+    for name, workload in bed.workloads.items():
+        found = live[workload.kind].get((workload.namespace, name))
+        if found is None:
+            continue
+        labels = found["spec"]["selector"]["matchLabels"].items()
+        near = [pod["metadata"] for pod in ready if pod["metadata"]["namespace"] == workload.namespace]
+        have, wanted = sum(labels <= pod.get("labels", {}).items() for pod in near), replicas(workload.kind, found)
+        if have != wanted or not is_ready(workload.kind, found):
+            yield f"{name}: {have} of {wanted} pods ready"
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    """Whether a pod that stays is ready."""
+    conditions = pod.get("status", {}).get("conditions") or ()
+    stays = not pod["metadata"].get("deletionTimestamp")
+    return stays and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _not_renewed(bed: Bed, client: Client) -> Iterator[str]:

@@ -129,3 +129,23 @@ def test_what_another_run_holds_stays(place: Path) -> None:
     with cache.locked("old-key"):
         assert cache.prune() == []
     assert cache.cached("old", "key") == old
+
+
+def test_what_a_killed_build_left_goes_unless_it_goes_on(place: Path) -> None:
+    dead, alive = (place / "artefacts/tool" / f"{key}.tmp-7" for key in ("dead", "alive"))
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+
+    with cache.locked("tool-alive"):
+        cache.prune()
+    assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_what_a_lab_has_run_on_for_weeks_is_used(place: Path) -> None:
+    before, since = (cache.publish(name, "key", write) for name in ("before", "since"))
+    for folder, asked in ((before, 999), (since, 1001)):
+        os.utime(folder / ".plumbline.json", (asked, asked))
+
+    cache.used_since(1000)
+
+    assert cache.prune() == ["before/key"]

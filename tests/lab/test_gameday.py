@@ -39,9 +39,11 @@ WHOLE = (
 @pytest.fixture(scope="module", autouse=True)
 def bed() -> Iterator[None]:
     """The small bed is up."""
-    up.up(BED, Progress())
-    yield
-    up.down(BED.bed, Progress())
+    try:
+        up.up(BED, Progress())
+        yield
+    finally:
+        up.down(BED.bed, Progress())
 
 
 def ran(name: str, folder: Path) -> tuple[int, Result]:

@@ -72,7 +72,9 @@ def test_a_program_that_does_not_end_is_ended() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         machine.run(BED, "a", ["sh", "-c", "sleep 61 & sleep 61"], timeout=0.2)
 
-    assert machine.run(BED, "a", ["pgrep", "-x", "sleep"]).returncode == 1
+    deadline = monotonic() + 5
+    while machine.run(BED, "a", ["pgrep", "--runstates", "R,S,D", "-x", "sleep"]).returncode == 0:
+        assert monotonic() < deadline
 
 
 def test_input_output_and_exit_code_of_a_program() -> None:
@@ -103,14 +105,6 @@ def test_power_off_ends_everything_and_power_on_keeps_the_disk() -> None:
     assert machine.run(BED, "b", ["cat", "/etc/kept"]).stdout == "x"
     assert smallbed.ping("a", "198.18.0.2")
     assert smallbed.ping("a", "198.18.1.2")
-
-
-def test_a_paused_machine_does_nothing_until_it_goes_on() -> None:
-    machine.pause(BED, "b")
-    assert machine.status(BED)["b"].state == "paused"
-
-    machine.unpause(BED, "b")
-    assert machine.run(BED, "b", ["true"]).returncode == 0
 
 
 def test_the_journal_can_be_read_when_the_power_is_off() -> None:

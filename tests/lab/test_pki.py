@@ -20,6 +20,7 @@ from plumbline import x509
 from plumbline.bed import Bed, load
 from plumbline.facts.ssh import read
 
+pytestmark = pytest.mark.timeout(400)
 BED = Path(__file__).parent / "beds/pki.yaml"
 CANARY = "/opt/cert-canary/certs/tls.crt"
 HOST = "/etc/step/certs/ssh_host.key-cert.pub"
@@ -35,6 +36,14 @@ def test_a_period_is_a_calendar(seconds: int, written: str) -> None:
 def test_a_period_that_no_calendar_has_is_told() -> None:
     with pytest.raises(LabError, match="every 7 s"):
         calendar(timedelta(seconds=7))
+
+
+def test_a_key_of_ssh_is_kept_whatever_its_name(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    made = pki.ssh_key("ssh-one.example").read_bytes()
+
+    assert pki.ssh_key("ssh-one.example").read_bytes() == made
+    assert (tmp_path / "pki/ssh-one.example.pub").exists()
 
 
 def test_secrets_are_for_their_owner_alone(tmp_path: Path) -> None:

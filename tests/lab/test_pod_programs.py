@@ -97,16 +97,52 @@ def test_the_cloner_reads_an_answer_of_a_resolver(monkeypatch: pytest.MonkeyPatc
     resolver.close()
 
 
-def test_a_restart_follows_a_change_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    reloader = _load("reloader")
-    contents, restarted = iter(["a", "a", "b"]), []
-    monkeypatch.setattr(reloader, "digest", lambda *_: next(contents))
-    monkeypatch.setattr(reloader, "restart", lambda path, why: restarted.append((path, why)))
-    known: dict[tuple[str, str], str] = {}
-    metadata = {"namespace": "shop", "name": "settings"}
+@pytest.fixture
+def reloader(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The program, on a cluster of one object and the workloads that depend on it; `restarted` is what it did."""
+    program: Any = _load("reloader")
+    program.contents, program.workloads, program.restarted = "a", {("shop", "settings"): ["/web"]}, []
+    monkeypatch.setattr(program, "digest", lambda *_: program.contents)
+    monkeypatch.setattr(program, "dependents", lambda _: program.workloads)
+    monkeypatch.setattr(program, "restart", lambda path, why: program.restarted.append((path, why)))
+    return program
 
-    for _ in range(3):
-        reloader.changed("configmap", metadata, {("shop", "settings"): ["/web"]}, known)
-    reloader.changed("configmap", {"namespace": "shop", "name": "other"}, {}, known)
 
-    assert restarted == [("/web", "configmap settings")]
+def _settings(version: int) -> dict[str, str]:
+    return {"namespace": "shop", "name": "settings", "resourceVersion": str(version)}
+
+
+def test_a_restart_follows_a_change_and_nothing_else(reloader: Any) -> None:
+    known: dict[tuple[str, str], tuple[str, str]] = {}
+
+    for version, reloader.contents in enumerate("aab"):
+        reloader.changed("configmap", _settings(version), known)
+        reloader.changed("configmap", {**_settings(version), "name": "other"}, known)
+
+    assert reloader.restarted == [("/web", "configmap settings")]
+
+
+def test_a_workload_that_comes_after_its_secret_is_restarted_by_the_first_change(reloader: Any) -> None:
+    known: dict[tuple[str, str], tuple[str, str]] = {}
+    of_secret, reloader.workloads = reloader.workloads, {}
+    reloader.changed("secret", _settings(1), known)
+
+    reloader.workloads, reloader.contents = of_secret, "b"
+    reloader.changed("secret", _settings(2), known)
+
+    assert reloader.restarted == [("/web", "secret settings")]
+
+
+def test_a_secret_that_is_gone_again_is_no_error_and_one_that_is_listed_again_is_not_read(reloader: Any) -> None:
+    known: dict[tuple[str, str], tuple[str, str]] = {}
+    reloader.changed("secret", _settings(1), known)
+
+    def gone(*_: str) -> str:
+        raise reloader.MissingError("404")
+
+    reloader.digest = gone
+    reloader.changed("secret", {**_settings(1), "name": "for-a-moment"}, known)
+
+    assert known == {("shop", "settings"): ("1", "a")}
+    reloader.digest = lambda *_: pytest.fail("was read again")
+    reloader.changed("secret", _settings(1), known)

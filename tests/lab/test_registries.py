@@ -1,11 +1,11 @@
-"""Which hosts a machine fetches its programs from is read out of its own settings."""
+"""Which hosts a machine fetches its programs from, and whom it asks for them, is read out of its own settings."""
 
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from lab import registries
+from lab import containment, registries
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,14 @@ def test_a_name_that_does_not_resolve_is_left_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(registries, "hosts", lambda: {"no.such.invalid", "10.9.4.8"})
 
     assert registries.addresses() == {IPv4Address("10.9.4.8"): "10.9.4.8"}
+
+
+def test_the_resolvers_behind_a_stub_are_known_too(tmp_path: Path) -> None:
+    stub, behind = tmp_path / "stub", tmp_path / "behind"
+    stub.write_text("# a stub\nnameserver 127.0.0.53\noptions edns0\n")
+    behind.write_text("nameserver 10.9.4.1\nnameserver fe80::1\n")
+
+    found = containment._resolvers((stub, tmp_path / "missing", behind))
+
+    assert found == [IPv4Address("127.0.0.53"), IPv4Address("10.9.4.1")]
+    assert Path("/run/systemd/resolve/resolv.conf") in containment._RESOLVERS

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import places, rootfs
+from lab import disks, places, rootfs
+from lab.command import CONFINED
 from lab.errors import LabError
 
 
@@ -38,13 +39,41 @@ def test_a_build_that_fails_is_explained(said: str, what: str, tmp_path: Path, m
     monkeypatch.setattr(rootfs, "require_root", lambda: None)
     monkeypatch.setattr(rootfs, "apt_sources", lambda: "deb http://127.0.0.1:1 bookworm main")
     loud = tmp_path / "mmdebstrap"
-    loud.write_text(f'#!/bin/sh\ncat <<"SAID"\n{said}\nSAID\nexit 1\n')
+    loud.write_text(f'#!/bin/sh\necho "$TMPDIR" > {tmp_path}/scratch\ncat <<"SAID"\n{said}\nSAID\nexit 1\n')
     loud.chmod(0o755)
     monkeypatch.setattr(rootfs, "require", lambda program, package: str(loud))
+    monkeypatch.setattr(rootfs, "CONFINED", ())
 
     with pytest.raises(LabError, match=what):
         rootfs.ensure()
     assert not list((tmp_path / "rootfs").glob("building-*"))
+    assert (tmp_path / "scratch").read_text().startswith(f"{tmp_path}/rootfs/building-")
+
+
+def test_a_build_ends_with_its_caller_and_takes_its_mounts_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(rootfs, "require_root", lambda: None)
+    monkeypatch.setattr(rootfs, "require", lambda program, package: program)
+    monkeypatch.setattr(rootfs, "_run_with_progress", lambda argv, *_: started.append(argv))
+
+    rootfs.debootstrap(tmp_path / "root", ["bash"], Path("customise"), print)
+
+    assert started[0][: len(CONFINED) + 1] == [*CONFINED, "mmdebstrap"]
+
+
+def test_a_leftover_with_a_mount_in_it_is_not_removed_through_the_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_host = tmp_path / "building-1/root/dev/shm/of-the-host"
+    of_host.mkdir(parents=True)
+    monkeypatch.setattr(disks, "call", lambda *_, **__: None)  # a mount that does not go
+    monkeypatch.setattr(disks, "mounts_below", lambda folder: [of_host.parent])
+
+    with pytest.raises(LabError, match=r"a mount at .*/dev/shm"):
+        disks.remove(tmp_path / "building-1")
+    assert of_host.exists()
 
 
 def test_a_missing_program_is_named_with_its_package() -> None:

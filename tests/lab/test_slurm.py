@@ -17,6 +17,7 @@ from lab.progress import Progress
 from plumbline.bed import load
 from tests.lab.wires import node_root, sh
 
+pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).parent / "beds" / "slurm.yaml"
 BED = load(FILE)
@@ -72,13 +73,14 @@ def test_a_node_has_the_user_of_jobs_who_can_load_the_modules(tmp_path: Path) ->
 @pytest.fixture(scope="module")
 def bed() -> Iterator[None]:
     """The small bed is up."""
-    up.up(BED, Progress())
-    yield
-    up.down(BED.bed, Progress())
+    try:
+        up.up(BED, Progress())
+        yield
+    finally:
+        up.down(BED.bed, Progress())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root brings a lab up")
-@pytest.mark.timeout(180)
 def test_the_whole_layer_is_in_order(bed: None, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "suites/slurm", "-q", "--bed", str(FILE), "--report-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)

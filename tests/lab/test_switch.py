@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from lab import machine, netns, switch
+from lab import machine, netns, ovs, switch
 from tests.lab import smallbed
 from tests.lab.smallbed import BED, NICS, OOBI, ping
 
@@ -30,6 +30,23 @@ def whole() -> Iterator[None]:
     switch.apply(BED, NICS, OOBI)
 
 
+def trunks() -> dict[str, frozenset[int]]:
+    """The allowed-VLAN list of every node's trunk, as the switch has it now."""
+    rows = ovs.table(BED, "Port", "external_ids", "trunks")
+    found = {noted["node"]: vlans if isinstance(vlans, list) else [vlans] for noted, vlans in rows if "node" in noted}
+    return {node: frozenset(vlans) - {ovs.NO_VLAN} for node, vlans in found.items()}
+
+
+def put_on(node: str, vlan: int) -> None:
+    """`switchport trunk allowed vlan add`."""
+    ovs.vsctl(BED, [["add", "Port", f"trunk-{node}", "trunks", str(vlan)]])
+
+
+def take_off(node: str, vlan: int) -> None:
+    """`switchport trunk allowed vlan remove`."""
+    ovs.vsctl(BED, [["remove", "Port", f"trunk-{node}", "trunks", str(vlan)]])
+
+
 def test_a_second_apply_has_nothing_to_do() -> None:
     assert switch.apply(BED, NICS, OOBI) == 0
 
@@ -39,25 +56,25 @@ def test_a_full_frame_crosses() -> None:
 
 
 def test_a_vlan_taken_off_a_trunk_is_dead_and_the_others_are_not() -> None:
-    switch.remove(BED, "b", 20)
+    take_off("b", 20)
 
-    assert switch.trunks(BED) == {"a": frozenset({20, 30}), "b": frozenset({30})}
+    assert trunks() == {"a": frozenset({20, 30}), "b": frozenset({30})}
     assert not ping("a", B20)
     assert ping("a", B30)
 
 
 def test_the_last_vlan_taken_off_a_trunk_does_not_open_it() -> None:
-    switch.remove(BED, "b", 20)
-    switch.remove(BED, "b", 30)
+    take_off("b", 20)
+    take_off("b", 30)
 
-    assert switch.trunks(BED)["b"] == frozenset()
+    assert trunks()["b"] == frozenset()
     assert not ping("a", B20)
     assert not ping("a", B30)
 
 
 def test_a_vlan_is_put_back() -> None:
-    switch.remove(BED, "b", 20)
-    switch.allow(BED, "b", 20)
+    take_off("b", 20)
+    put_on("b", 20)
 
     assert ping("a", B20)
 
@@ -107,8 +124,8 @@ def test_macvlan_children_of_two_nodes_reach_each_other() -> None:
 def test_a_restart_of_open_vswitch_heals_by_itself() -> None:
     machine.run(BED, switch.NODE, ["systemctl", "restart", "ovs-vswitchd"])
 
-    deadline = monotonic() + 5
-    while not ping("a", B20) and monotonic() < deadline:
+    deadline = monotonic() + 15
+    while not ping("a", B20, size=9188) and monotonic() < deadline:
         pass
     assert ping("a", B20, size=9188)
 
@@ -123,7 +140,7 @@ def test_the_switch_without_power_takes_the_data_plane_and_gives_it_back() -> No
 
 def test_a_pulled_cable_takes_the_carrier_and_nothing_else() -> None:
     before = addresses("b")
-    switch.set_cables(BED, "b", plugged=False)
+    netns.set_cables(BED, "b", plugged=False)
 
     carriers = {name: "LOWER_UP" in link["flags"] for name, link in netns.links(netns.name(BED, "b")).items()}
     assert carriers == {"lo": True, "eth0": False, "eth1": False, "eth1.20": False, "eth1.30": False}
@@ -131,7 +148,7 @@ def test_a_pulled_cable_takes_the_carrier_and_nothing_else() -> None:
     assert not ping("a", B20)
     assert not ping("a", "198.18.1.2")
 
-    switch.set_cables(BED, "b", plugged=True)
+    netns.set_cables(BED, "b", plugged=True)
     assert ping("a", B20)
     assert ping("a", "198.18.1.2")
 
@@ -139,7 +156,7 @@ def test_a_pulled_cable_takes_the_carrier_and_nothing_else() -> None:
 def test_apply_takes_back_what_was_changed_by_hand() -> None:
     for command in ("link set eth1.20 down", "address flush dev eth1.30", "link delete eth0"):
         machine.run(BED, "b", ["ip", *command.split()])
-    switch.remove(BED, "b", 30)
+    take_off("b", 30)
     assert not ping("a", B20)
 
     switch.apply(BED, NICS, OOBI)

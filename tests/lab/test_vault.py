@@ -21,7 +21,9 @@ from plumbline.collect import vault as collecting
 from plumbline.collect.access import Access
 from plumbline.facts.vault import VaultFacts
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="machines need root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="machines need root"), pytest.mark.timeout(400)]
+OPEN_LIMIT = 60.0
+"""Seconds for a server that was killed to start and open again; `vault_failover` is what the others may take."""
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +79,9 @@ def test_another_server_takes_over_and_the_first_opens_by_itself(bed: Bed, reach
     while "active" not in [state for node, state in vault_admin.states(bed, reach).items() if node != active]:
         assert time.monotonic() - began < limit, "no other server took over"
         time.sleep(0.1)
+    began = time.monotonic()
     while vault_admin.states(bed, reach)[active] != "standby":
-        assert time.monotonic() - began < limit, f"{active} did not open by itself"
+        assert time.monotonic() - began < OPEN_LIMIT, f"{active} did not open by itself"
         time.sleep(0.1)
 
 

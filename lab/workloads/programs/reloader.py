@@ -17,8 +17,6 @@ from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 WATCH, LIMIT = 300, 10.0
-FRESH = 2.0
-"""Seconds for which the list of workloads is good enough: objects often come in bursts."""
 KINDS = ("deployments", "statefulsets", "daemonsets")
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -26,7 +24,13 @@ Place = tuple[str, str]
 """Namespace and name of a ConfigMap or Secret."""
 Dependents = dict[Place, list[str]]
 """Paths of the workloads that are restarted for each of them."""
+Known = dict[Place, tuple[str, str]]
+"""The version of each object that was looked at last, and the digest of what was in it."""
 _healthy: dict[str, bool] = {"configmap": False, "secret": False}
+
+
+class MissingError(OSError):
+    """The API server has no such object."""
 
 
 def ask(
@@ -42,7 +46,8 @@ def ask(
     connection.request(method, path, json.dumps(body) if body is not None else None, headers)
     answer = connection.getresponse()
     if answer.status >= 300:
-        raise OSError(f"{method} {path}: {answer.status} {answer.read(300).decode(errors='replace')}")
+        error = MissingError if answer.status == 404 else OSError
+        raise error(f"{method} {path}: {answer.status} {answer.read(300).decode(errors='replace')}")
     return answer
 
 
@@ -57,7 +62,7 @@ def dependents(kind: str) -> Dependents:
     """Paths of the workloads that are to be restarted, by namespace and name of what they depend on."""
     found: Dependents = {}
     for workloads in KINDS:
-        listed = json.load(ask("GET", f"/apis/apps/v1/{workloads}?resourceVersion=0", accept=_METADATA_LIST))
+        listed = json.load(ask("GET", f"/apis/apps/v1/{workloads}", accept=_METADATA_LIST))
         for metadata in (item["metadata"] for item in listed["items"]):
             names = metadata.get("annotations", {}).get(f"{kind}.reloader.stakater.com/reload", "")
             for name in filter(None, (name.strip() for name in names.split(","))):
@@ -75,15 +80,12 @@ def restart(path: str, why: str) -> None:
 
 def follow(kind: str) -> None:
     """Watch all objects of a kind; what is known of them outlives a lost connection."""
-    known: dict[Place, str] = {}
-    wanted: Dependents = {}
-    asked = 0.0
+    known: Known = {}
     while True:
         try:
             listed = json.load(ask("GET", f"/api/v1/{kind}s", accept=_METADATA_LIST))
-            wanted, asked = dependents(kind), time.monotonic()
             for item in listed["items"]:
-                changed(kind, item["metadata"], wanted, known)
+                changed(kind, item["metadata"], known)
             _healthy[kind] = True
             version = listed["metadata"]["resourceVersion"]
             path = f"/api/v1/{kind}s?watch=1&resourceVersion={version}&timeoutSeconds={WATCH}"
@@ -91,28 +93,32 @@ def follow(kind: str) -> None:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     break
-                if event["type"] not in ("ADDED", "MODIFIED"):
-                    continue
-                if time.monotonic() - asked > FRESH:
-                    wanted, asked = dependents(kind), time.monotonic()
-                changed(kind, event["object"]["metadata"], wanted, known)
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    changed(kind, event["object"]["metadata"], known)
         except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
             _healthy[kind] = False
             print(f"{kind}s: {error}", flush=True)
             time.sleep(1)
 
 
-def changed(kind: str, metadata: dict[str, Any], wanted: Dependents, known: dict[Place, str]) -> None:
-    """Restart what depends on an object, if what is in it is not what it was when it was last seen."""
-    place = metadata["namespace"], metadata["name"]
-    if place not in wanted:
+def changed(kind: str, metadata: dict[str, Any], known: Known) -> None:
+    """Restart what depends on an object, if what is in it is not what it was when it was last seen.
+
+    Every object is noted, since its workload may come later. Who depends on it is asked after the change was seen: a
+    workload that is not there by then reads what is new.
+    """
+    place, version = (metadata["namespace"], metadata["name"]), metadata["resourceVersion"]
+    seen, before = known.get(place, ("", ""))
+    if version == seen:
         return
-    now = digest(kind, *place)
-    before = known.get(place)
-    if before not in (None, now):
-        for path in wanted[place]:
+    try:
+        now = digest(kind, *place)
+    except MissingError:  # such as a key that cert-manager keeps for a moment
+        return
+    if before not in ("", now):
+        for path in dependents(kind).get(place, ()):
             restart(path, f"{kind} {metadata['name']}")
-    known[place] = now
+    known[place] = version, now
 
 
 class Health(BaseHTTPRequestHandler):
