@@ -105,24 +105,33 @@ def command(bed: Bed, names: Sequence[str], seconds: float, every: float, seed: 
     dice, end = random.Random(number), time.monotonic() + seconds
     print(f"{len(chosen)} experiments, for {seconds / 60:.0f} min, seed {number}", flush=True)
     runs, figures, worst = list[dict[str, object]](), [measured(bed)], PASSED
-    while (begun := time.monotonic()) < end:
-        name = dice.choice(chosen)
-        code, said = _run(bed, name, folder)
-        figures.append(measured(bed))
-        runs.append({"experiment": name, "exit_code": code, "said": said, "figures": asdict(figures[-1])})
-        print(f"{len(runs):3}  {(end - time.monotonic()) / 60:4.0f} min left  {said}", flush=True)
-        worst = max(worst, code if code >= 0 else FAILED)  # below: the number of the signal that killed it
-        if code not in (PASSED, FAILED):
-            break
-        time.sleep(max(0.0, min(end, begun + every) - time.monotonic()))
+    try:
+        while (begun := time.monotonic()) < end:
+            name = dice.choice(chosen)
+            code, said = _run(bed, name, folder)
+            figures.append(measured(bed))
+            runs.append({"experiment": name, "exit_code": code, "said": said, "figures": asdict(figures[-1])})
+            print(f"{len(runs):3}  {(end - time.monotonic()) / 60:4.0f} min left  {said}", flush=True)
+            worst = max(worst, code if code >= 0 else FAILED)  # below: the number of the signal that killed it
+            if code not in (PASSED, FAILED):
+                break
+            time.sleep(max(0.0, min(end, begun + every) - time.monotonic()))
+    except KeyboardInterrupt:  # what was measured so far counts; whether anything is still in, the caller tells
+        _told(bed, number, runs, figures, folder)
+        raise
+    return worst or (FAILED if _told(bed, number, runs, figures, folder) else PASSED)
+
+
+def _told(bed: Bed, seed: int, runs: list[dict[str, object]], figures: list[Figures], folder: Path) -> list[str]:
+    """Writes and says what there is so far; what has grown."""
     # the first experiment fills caches that stay: growth counts from there
     leaks = grown(figures[1] if len(figures) > 2 else figures[0], figures[-1])
     failed = sum(run["exit_code"] != PASSED for run in runs)
-    told = {"bed": bed.bed, "seed": number, "first": asdict(figures[0]), "leaks": leaks, "runs": runs}
+    told = {"bed": bed.bed, "seed": seed, "first": asdict(figures[0]), "leaks": leaks, "runs": runs}
     write_atomically(folder / "soak.json", json.dumps(told, indent=1) + "\n")
     print("\n".join(f"  grown  {leak}" for leak in leaks), end="\n" if leaks else "")
     print(f"{len(runs)} experiments, {failed} failed, {len(leaks)} figures grown · {folder / 'soak.json'}")
-    return worst or (FAILED if leaks else PASSED)
+    return leaks
 
 
 def suitable(bed: Bed) -> list[str]:

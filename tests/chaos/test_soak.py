@@ -55,6 +55,23 @@ def test_a_bed_without_anything_to_do_is_told(monkeypatch: pytest.MonkeyPatch, t
         soak.command(SMALL, [], 5.0, 0.0, 7, tmp_path)
 
 
+def test_what_was_measured_before_it_was_interrupted_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    codes = iter([0])
+
+    def run(*_: object) -> tuple[int, str]:
+        try:
+            return next(codes), "said"
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(soak, "measured", lambda bed: FIRST)
+    monkeypatch.setattr(soak, "_run", run)
+
+    with pytest.raises(KeyboardInterrupt):
+        soak.command(SMALL, ["trunk-of-a-node-cut"], 5.0, 0.0, 7, tmp_path)
+    assert len(json.loads((tmp_path / "soak.json").read_text())["runs"]) == 1
+
+
 def test_a_leak_and_a_failure_end_it_with_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figures = iter([FIRST, FIRST, FIRST, replace(FIRST, pods=61)])
     codes = iter([0, 1, 0])
