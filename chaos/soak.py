@@ -119,7 +119,8 @@ def command(bed: Bed, names: Sequence[str], seconds: float, every: float, seed: 
     except KeyboardInterrupt:  # what was measured so far counts; whether anything is still in, the caller tells
         _told(bed, number, runs, figures, folder)
         raise
-    return worst or (FAILED if _told(bed, number, runs, figures, folder) else PASSED)
+    leaks = _told(bed, number, runs, figures, folder)
+    return worst or (FAILED if leaks else PASSED)
 
 
 def _told(bed: Bed, seed: int, runs: list[dict[str, object]], figures: list[Figures], folder: Path) -> list[str]:
