@@ -51,6 +51,16 @@ def test_1_when_a_check_is_unknown(tiny: Tiny) -> None:
     assert run.last_line.startswith("UNKNOWN · ")
 
 
+def test_1_when_no_check_is_applicable(tiny: Tiny) -> None:
+    tiny.bed("not_applicable:\n  - {check: host.it, why: there is none here}")
+    tiny.suite(PASSES)
+
+    run = tiny.run()
+
+    assert run.code == 1
+    assert run.last_line.startswith(f"UNKNOWN · {tiny.name} · 1 not applicable")
+
+
 def test_2_when_it_is_interrupted_and_what_did_not_run_is_unknown(tiny: Tiny) -> None:
     tiny.suite(
         "@check('host.slow', **ABOUT)\ndef test_slow():\n    open('slow', 'w').close()\n    time.sleep(50)\n" + PASSES
