@@ -9,6 +9,7 @@ from plumbline.bed import Bed
 from plumbline.bed.model import Flow, Persona
 from plumbline.collect.planned import DSCP, Planned, World, of_pod
 from plumbline.facts.cluster import Pod
+from plumbline.needs.traffic import endpoints, workload_of
 
 _WHOLE_PODS = 3
 """So many pods of a workload ask every persona; each further pod asks one, in turn."""
@@ -111,21 +112,15 @@ def _around(world: World) -> Iterator[Planned]:
 
 def _refused(world: World, flow: Flow) -> Iterator[Planned]:
     """What must not pass: from net1 of one end to net1 of the other, by name of the target's workload or persona."""
-    sources = list(targets(world.bed, flow.from_)) or [flow.from_]
-    ends = targets(world.bed, flow.to)
-    for number, source in enumerate(sources):
-        workload = world.bed.personas[source].workload if source in world.bed.personas else source
-        for pod in world.probing(workload)[:1]:
-            if ends:
-                others = [n for n in ends if n != source]
-                if not others:
-                    continue
-                name = others[number % len(others)]
-                yield from _forbidden(world, pod, name, str(ends[name].address), 443)
+    for source, target in endpoints(world.bed, flow.from_, flow.to):
+        persona = world.bed.personas.get(target)
+        for pod in world.probing(workload_of(world.bed, source))[:1]:
+            if persona:
+                yield from _forbidden(world, pod, target, str(persona.address), 443)
                 continue
-            for other in world.probing(flow.to)[:1]:
+            for other in world.probing(target)[:1]:
                 if other.net1:
-                    yield from _forbidden(world, pod, flow.to, other.net1, world.bed.workloads[flow.to].port or 443)
+                    yield from _forbidden(world, pod, target, other.net1, world.bed.workloads[target].port or 443)
 
 
 def _forbidden(world: World, pod: Pod, target: str, address: str, port: int) -> Iterator[Planned]:
