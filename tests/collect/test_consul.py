@@ -18,8 +18,9 @@ from plumbline.bed import Bed, load
 from plumbline.collect import consul, plan
 from plumbline.collect.access import Access
 from plumbline.collect.planned import World
-from plumbline.facts.consul import Consul, parsed
+from plumbline.facts.consul import Consul
 from plumbline.facts.consul_agent import Agent
+from plumbline.facts.consul_rules import parsed
 from plumbline.facts.facts import Facts
 from plumbline.facts.source import Source
 from plumbline.outcome import Unknown
@@ -248,10 +249,47 @@ def test_no_secret_is_kept(bed: Bed, tmp_path: Path) -> None:
     assert TOKEN not in (tmp_path / "consul.json").read_text()
 
 
-def test_rules_are_read_as_the_bed_file_writes_them() -> None:
-    rules = 'operator = "read"\nkey_prefix "a/" {\n  policy = "write"\n}\nkey_prefix "b/" { policy = "read" }'
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'operator = "read"\nkey_prefix "a#/" {\n  policy = "write"\n}\nkey_prefix "b/" { policy = "read" }',
+        '# key "x" { policy = "write" }\noperator = "read" // all\n"key_prefix" "a#/" { policy = "write" } /* acl = "write"\n */'
+        'key_prefix "b/" {\n # so that\n "policy" = "read" }',
+        '{"operator": "read", "key_prefix": {"a#/": {"policy": "write"}, "b/": {"policy": "read"}}}',
+    ],
+    ids=["short", "commented and quoted", "JSON"],
+)
+def test_rules_are_read_as_the_bed_file_writes_them(rules: str) -> None:
+    assert parsed(rules) == {"operator": "read", "key_prefix": {"a#/": "write", "b/": "read"}}
 
-    assert parsed(rules) == {"operator": "read", "key_prefix": {"a/": "write", "b/": "read"}}
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'service "web" { policy = "read" intentions = "write" }',
+        'namespace "x" { acl = "write" }',
+        'key_prefix "b/" { policy = "write" }',
+        'node_prefix "" { policy = "write"',
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_not_left_out(more: str) -> None:
+    with pytest.raises(Unknown, match="cannot read"):
+        parsed(f'key_prefix "b/" {{ policy = "read" }}\n{more}')
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        '{"acl": "write", "acl": "read"}',
+        '{"key": {"a": {"policy": "read", "x": 1}}}',
+        '{"key": [{"a": {"policy": "read"}}]}',
+        '{"acl": 1}',
+        "{",
+    ],
+)
+def test_json_that_is_no_rule_is_not_left_out(rules: str) -> None:
+    with pytest.raises(Unknown, match="cannot read"):
+        parsed(rules)
 
 
 def test_names_and_ports_are_asked_of_each_agent(bed: Bed) -> None:
@@ -306,6 +344,21 @@ def test_a_later_key_wins(disk: dict[str, Any]) -> None:
 
     assert len(said["configured"]) == 1
     assert said["configured"] != said["lan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("zz.json", '{"encrypt": "KEY", "acl": {"tokens": {"agent": "x"}}}'),
+        ("zz.hcl", '/*\nencrypt = "OLD"\n*/ encrypt = "KEY" acl { tokens { agent = "x" } }'),
+    ],
+)
+def test_a_key_is_read_wherever_it_stands_in_its_line(disk: dict[str, Any], name: str, text: str) -> None:
+    Path(disk["config"], name).write_text(text)
+    said = remote.describe(disk)
+
+    assert said["keyrings"]["configured"] == said["keyrings"]["lan"]
+    assert said["tokens"]["configured"]
 
 
 def test_an_agent_is_asked_as_gate_as_nobody_and_as_a_stranger(disk: dict[str, Any], server: Server) -> None:
