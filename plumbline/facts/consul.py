@@ -65,10 +65,12 @@ class Consul:
         return Agent(node, self._facts.node(node).own("consul"))
 
     def silence(self, server: str) -> str:
-        """Why a server does not answer the runner; empty where it does."""
+        """Why a server does not answer the runner; empty where it does. Unknown where none was asked."""
         source = self._facts.raw("consul")
         if not source.facts and source.outcome == "refused":
             raise Unknown(str(source.error), cause=GATE)
+        if not source.facts and source.outcome == "rubbish":
+            raise Unknown(f"Consul could not be asked: {source.error}")
         if not source.facts:
             return f"{source.outcome}: {source.error}"
         found = source.facts["servers"][server]
@@ -126,7 +128,7 @@ class Consul:
 
     @property
     def refusal(self) -> str:
-        """Why Consul does not know the gate's token at all; empty where it does. Unknown where nobody can tell."""
+        """Why the gate cannot show its token, or Consul does not know it at all; empty where it does. Unknown where nobody can tell."""
         source = self._facts.raw("consul")
         if not source.facts and source.outcome == "refused":
             return str(source.error)
