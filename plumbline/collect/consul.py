@@ -6,6 +6,7 @@ An active run also writes one key, reads it from every server, and deletes it.
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,14 @@ ANONYMOUS = "00000000-0000-0000-0000-000000000002"
 _LIMIT_S = 2.0
 _REPLICATION_S = 1.0
 _POLL_S = 0.02
+_writing, _ending = threading.Lock(), threading.Event()
+"""Held while the run's key is at Consul; set when the collector is told to end."""
+
+
+def tidy(limit: float) -> None:
+    """Has the run's key deleted before the process ends; waits for that, but for no longer than `limit` seconds."""
+    _ending.set()
+    _writing.acquire(timeout=limit)  # for good: no key is written any more
 
 
 def node_request(bed: Bed, access: Access, node: str, salt: bytes) -> dict[str, Any] | None:
@@ -75,7 +84,8 @@ def collect(bed: Bed, access: Access, active: bool, patience: float) -> Source:
     led = [node for node in answering if servers[node]["leader"]]
     facts |= _shared(consul, clients[led[0]]) if led else {"errors": {}, "asked": "", "rights": {}}
     if active:
-        facts["key"] = _key(bed, {node: clients[node] for node in answering}, led[-1] if led else "")
+        with _writing:
+            facts["key"] = _key(bed, {node: clients[node] for node in answering}, led[-1] if led else "")
     for node in answering:  # a leader that changes meanwhile is none
         servers[node]["leader_again"] = _quietly(clients[node], "/v1/status/leader")
     return Source("ok", None, time.monotonic() - started, facts)
@@ -207,7 +217,7 @@ def _seen(client: Client, name: str, value: str, began: float, end: float) -> fl
         status, said = client.ask("get", f"/v1/kv/{name}", stale="", raw="")
         if status == 200 and str(said) == value:
             return time.monotonic() - began
-        if time.monotonic() > end:
+        if time.monotonic() > end or _ending.is_set():
             return None
         time.sleep(_POLL_S)
 

@@ -28,6 +28,8 @@ class Server:
     blind: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     silent: bool = False
+    late: bool = False
+    """Keys are taken and not shown."""
     keys: dict[str, str] = field(default_factory=dict)
     pages: dict[str, Any] = field(default_factory=dict)
 
@@ -53,7 +55,7 @@ class Server:
             return 200, True
         if method == "DELETE":
             return 200, self.keys.pop(path, None) is not None
-        return (200, self.keys[path]) if path in self.keys else (404, "")
+        return (200, self.keys[path]) if path in self.keys and not self.late else (404, "")
 
 
 @contextmanager

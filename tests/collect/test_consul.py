@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,23 @@ def test_a_key_is_written_read_and_taken_away_again(bed: Bed, tmp_path: Path, se
 
     assert (key.written, key.deleted) == (True, True)
     assert key.seen["one"] is not None
+    assert server.keys == {}
+
+
+def test_a_collector_that_is_ended_takes_its_key_away(
+    bed: Bed, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consul, "_writing", threading.Lock())
+    monkeypatch.setattr(consul, "_ending", threading.Event())
+    server.late = True
+    patient = bed.model_copy(update={"budgets": {**bed.budgets, "consul_replication": timedelta(seconds=20)}})
+    access = Access(credentials={"consul": TOKEN})
+    threading.Thread(target=consul.collect, args=(patient, access, True, 1.0), daemon=True).start()
+    while not server.keys:
+        time.sleep(0.01)
+
+    consul.tidy(1.5)
+
     assert server.keys == {}
 
 
