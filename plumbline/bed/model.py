@@ -194,6 +194,11 @@ class Bed(Strict):
         domain = self.kubernetes.domain if self.kubernetes else "cluster.local"
         return f"{workload}.{self.workloads[workload].namespace}.svc.{domain}"
 
+    def asking_gateway(self, network: str) -> str:
+        """The gateway of a network, where somebody can log in to it and ask from there; empty where nobody can."""
+        gateway = self.networks[network].gateway
+        return gateway if gateway and self.nodes[gateway].ssh else ""
+
     def gateway_address(self, network: str) -> IPv4Address | None:
         """The address of a network's gateway, or None where it has none."""
         declared = self.networks[network]

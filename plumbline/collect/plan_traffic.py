@@ -50,7 +50,7 @@ def _let_through(world: World, flow: Flow) -> Iterator[Planned]:
 def _first(world: World, pod: Pod, personas: dict[str, Persona], ca: str) -> Iterator[Planned]:
     """What one pod of a workload asks for all: pages, whether sessions are resumed, QUIC, classes, bad origins."""
     for name, persona in personas.items():
-        page = {**_tls(persona, ca, ("http/1.1",)), "resume": True, "http": {"path": "/"}}
+        page = {**_tls(persona, ca, ("http/1.1",)), "resume": True, "http": _page(persona)}
         yield of_pod(pod, "tls", "page", name, page, 6.0)
         if persona.quic:
             yield of_pod(pod, "quic", "quic", name, {"address": str(persona.address), "interface": "net1"}, 1.5)
@@ -60,6 +60,10 @@ def _first(world: World, pod: Pod, personas: dict[str, Persona], ca: str) -> Ite
         )
     for kind, args in _bad_origins(world, ca):
         yield of_pod(pod, "tls", "bad-origin", kind, {**args, "http": {"path": "/"}}, 6.0)
+
+
+def _page(persona: Persona) -> dict[str, Any]:
+    return {"path": "/", **({"keep": [persona.header]} if persona.header else {})}
 
 
 def _tls(persona: Persona, ca: str, alpn: tuple[str, ...]) -> dict[str, Any]:

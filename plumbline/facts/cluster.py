@@ -201,7 +201,7 @@ class Cluster:
     def controller(self, workload: str) -> Controller | None:
         """The Deployment, StatefulSet or DaemonSet of a workload of the bed."""
         declared = self._bed.workloads[workload]
-        item = self.object(_KINDS[declared.kind], declared.namespace, workload)
+        item = self.object(_KINDS[declared.kind], declared.namespace, declared.called(workload))
         return _controller(declared.kind, item) if item else None
 
     def secret(self, namespace: str, name: str) -> Secret | None:

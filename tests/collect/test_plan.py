@@ -55,6 +55,13 @@ def test_every_agent_asks_every_persona_with_the_bundle_that_it_trusts(bed: Bed)
     assert (probe.args["ca"], probe.args["name"]) == ("PEM", "one.test")
 
 
+def test_the_header_in_which_a_persona_names_itself_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "bed.yaml").write_text(TEXT.replace("quic: true", "quic: true, header: X-Whose"))
+    (probe,) = of(plan.probes(world(load(tmp_path / "bed.yaml"))), "tls", "page")
+
+    assert probe.args["http"] == {"path": "/", "keep": ["X-Whose"]}
+
+
 def test_bad_origins_are_asked_for_where_they_are(bed: Bed) -> None:
     (probe,) = of(plan.probes(world(bed)), "tls", "bad-origin")
 
