@@ -28,7 +28,7 @@ from plumbline.bed.types import (
 class Ssh(Strict):
     """How the runner logs in to the nodes of a real bed; the lab writes its own."""
 
-    user: str = "root"
+    user: str = Field(default="root", description="where there is a config and no user here, as that says")
     config: str | None = Field(default=None, description="an ssh_config file, or ${env:NAME}; its hosts are the nodes")
     known_hosts: str | None = Field(default=None, description="known_hosts file, with the CA that signs host keys")
     sudo: bool = False

@@ -80,7 +80,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b""
         server = connect(access, access.kubeconfig, _AGENT)
     except Exception as error:  # whatever a kubeconfig can be wrong in, it is one finding
         where = access.kubeconfig or "the default kubeconfig"
-        return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
+        return failed("unusable", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
     from urllib3.exceptions import HTTPError
 
     try:

@@ -94,6 +94,17 @@ def test_4_when_the_bed_file_cannot_be_used(tiny: Tiny, text: str) -> None:
     assert_aborted(tiny.run(), 4, "bed-file", "bed.yaml")
 
 
+@pytest.mark.parametrize("access", ["kubeconfig: '${env:NO_SUCH}'", "ssh: {config: '${env:NO_SUCH}'}"])
+def test_4_when_the_bed_file_takes_its_access_from_what_is_not_set(tiny: Tiny, access: str) -> None:
+    tiny.bed(CLUSTER.replace("kubeconfig: kubeconfig", access))
+    tiny.suite(PASSES, layer="host")
+
+    run = tiny.run("suites")
+
+    assert_aborted(run, 4, "bed-file", "bed.yaml")
+    assert "${env:NO_SUCH} is not set" in run.report["checks"][0]["found"]
+
+
 @pytest.mark.parametrize("option", ["--chaos", "--load"])
 def test_4_when_the_bed_does_not_allow_it(tiny: Tiny, option: str) -> None:
     tiny.suite(PASSES)
