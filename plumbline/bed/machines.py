@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from plumbline.bed.types import (
     Address,
     Cidr,
+    Day,
     Duration,
     Integers,
     Interface,
@@ -160,4 +161,4 @@ class Waiver(Strict):
     subject: str = "*"
     who: str
     why: str = Field(min_length=10)
-    until: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="last day on which it holds")
+    until: Day = Field(description="last day on which it holds")

@@ -149,7 +149,9 @@ class Bed(Strict):
     slurm: Slurm | None = None
     ssh_certificates: SshCertificates | None = None
     load: Load | None = None
-    budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
+    budgets: dict[str, Duration] = Field(
+        default={}, description="how long a thing may take; experiments name budgets of their own"
+    )
 
     _path: Path = PrivateAttr(Path("bed"))
     _tree: Tree | None = PrivateAttr(None)
