@@ -69,13 +69,12 @@ class Pod:
 
 @dataclass(frozen=True)
 class Member:
-    """A node as the cluster sees it; `conditions` are those that are not as they should be."""
+    """A node as the cluster sees it."""
 
     name: str
     labels: dict[str, str]
     ready: bool
     reason: str
-    conditions: tuple[str, ...]
     unschedulable: bool
     taints: tuple[str, ...]
     version: str
@@ -275,10 +274,9 @@ def _condition(item: Object, kind: str) -> tuple[bool, str]:
 
 def _member(item: Object) -> Member:
     ready, reason = _condition(item, "Ready")
-    bad = [c["type"] for c in item["status"].get("conditions", ()) if c["type"] != "Ready" and c["status"] != "False"]
     addresses = {a["type"]: a["address"] for a in item["status"].get("addresses", ())}
     return Member(
-        item["metadata"]["name"], item["metadata"].get("labels") or {}, ready, reason, tuple(bad),
+        item["metadata"]["name"], item["metadata"].get("labels") or {}, ready, reason,
         bool(item["spec"].get("unschedulable")),
         tuple(f"{t['key']}:{t['effect']}" for t in item["spec"].get("taints", ())),
         item["status"].get("nodeInfo", {}).get("kubeletVersion", ""), addresses.get("InternalIP", ""), item,
