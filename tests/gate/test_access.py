@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fixtures import elsewhere, prepare
+from fixtures.options import may_send
 from plumbline.bed import load
 from plumbline.collect.access import Access
 from plumbline.collect.ssh import Login
@@ -54,3 +55,20 @@ def test_a_lease_that_nobody_tells_of_is_not_waited_for_forever(monkeypatch: pyt
     monkeypatch.setattr(elsewhere, "_LIMIT_S", 0.05)
 
     assert elsewhere.told(Future()) is None
+
+
+@pytest.mark.parametrize(
+    ("selection", "may"),
+    [
+        ("", True),
+        ("consul", True),
+        ("not active", False),
+        ("not (active or minor)", False),
+        ("consul and not active", False),
+        ("not active or vault", True),
+        ("not (active and minor)", True),
+        ("(not", True),
+    ],
+)
+def test_nothing_is_sent_where_no_check_that_sends_is_selected(selection: str, may: bool) -> None:
+    assert may_send(selection) is may
