@@ -23,7 +23,8 @@ from plumbline.facts.source import Outcome, Source
 
 _MOST_OUTPUT = 64 << 20
 _PIPE = 4096
-_PORT = 22
+PORT = 22
+"""Of SSH, where nobody says another."""
 _SOCKET_PATH = 108
 _SOCKET_SUFFIX = 18
 _FAILURES: tuple[tuple[str, Outcome], ...] = (
@@ -48,7 +49,7 @@ class Login:
 
     node: str
     host: str
-    port: int = _PORT
+    port: int = PORT
     user: str = ""
 
     @classmethod
@@ -61,7 +62,7 @@ class Login:
     @property
     def address(self) -> str:
         """As user@host:port, without what is for the configuration of ssh to say."""
-        return f"{f'{self.user}@' if self.user else ''}{self.host}{f':{self.port}' if self.port != _PORT else ''}"
+        return f"{f'{self.user}@' if self.user else ''}{self.host}{f':{self.port}' if self.port != PORT else ''}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Ssh:
             command += ["-o", f"{key}={value}"]
         if login.user:
             command += ["-l", login.user]
-        if login.port != _PORT:
+        if login.port != PORT:
             command += ["-p", str(login.port)]
         return [*command, "--", login.host, f"sudo -n {python}" if self.access.sudo else python]
 
