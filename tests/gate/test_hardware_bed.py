@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.workloads.rendering import Material, render
 from plumbline.bed import Bed, load
 from plumbline.facts.cluster import Cluster
 from plumbline.release import is_of
@@ -48,6 +49,15 @@ def test_whose_a_page_is_can_only_be_asked_where_pages_tell(bed: Bed) -> None:
     assert len(inspection.pages(lab)) == len(inspection.parts("page")(lab)) == 60
     assert len(inspection.records("leg-2")(lab)) == 60
     assert len(placement.attached_readers(lab)) == 11
+
+
+def test_personas_of_the_lab_name_themselves_where_the_bed_file_says() -> None:
+    lab = load(INVENTORIES / "lab.yaml")
+    other = lab.personas["persona-1"].model_copy(update={"header": "X-Whose"})
+    lab = lab.model_copy(update={"personas": {**lab.personas, "persona-1": other}})
+
+    assert "X-Whose persona-1" in str(render(lab, "persona-1", Material()))
+    assert "X-Persona persona-2" in str(render(lab, "persona-2", Material()))
 
 
 def test_an_object_is_found_by_the_name_that_helm_gave_it(bed: Bed) -> None:
