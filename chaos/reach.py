@@ -27,6 +27,7 @@ from plumbline import namespace, places
 from plumbline.bed import Bed
 from plumbline.collect.access import Access
 from plumbline.collect.kubeconfig import Server, connect
+from plumbline.collect.ssh import PORT, Login
 from plumbline.facts import conditions
 
 T = TypeVar("T")
@@ -215,7 +216,7 @@ class Reach:
             raise ActionFailed(f"no answer within {limit:.0f} s", place=f"bed {self.bed.bed}") from None
 
     def _ssh(self, node: str) -> list[str]:
-        declared, access = self.bed.nodes[node], self.access
+        access, login = self.access, Login.of(self.bed, self.access, node)
         options = {
             "BatchMode": "yes",
             "ConnectTimeout": "5",
@@ -230,13 +231,12 @@ class Reach:
             options["UserKnownHostsFile"] = str(access.known_hosts)
         command = ["ssh", "-T", *(["-F", str(access.ssh_config)] if access.ssh_config else [])]
         command += [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
-        by_name = access.ssh_config is not None  # which knows address, port and user by the name
-        user = declared.user or ("" if by_name else access.user)
-        command += ["-l", user] if user else []
-        command += ["-p", str(declared.port)] if declared.port != 22 and not by_name else []
-        host = node if by_name else str(declared.oobi or node)
+        command += [
+            *(["-l", login.user] if login.user else []),
+            *(["-p", str(login.port)] if login.port != PORT else []),
+        ]
         where = ["nsenter", f"--net={namespace.path_of(access.netns)}", "--"] if access.netns else []
-        return [*where, *command, "--", host, *(["sudo", "-n", "--"] if access.sudo else [])]
+        return [*where, *command, "--", login.host, *(["sudo", "-n", "--"] if access.sudo else [])]
 
     def _worker(self) -> ThreadPoolExecutor:
         """One thread, which alone stands in the runner's namespace: the caller stays where it is."""

@@ -18,7 +18,8 @@ from locustfiles.origins import Origin, origins
 from plumbline.bed import Bed
 from plumbline.bed.model import Target
 from plumbline.bed.throughput import CONSUL, KUBERNETES, VAULT
-from plumbline.collect import consul, vault_client
+from plumbline.collect import consul_client as consul
+from plumbline.collect import vault_client
 from plumbline.collect.access import Access
 from plumbline.collect.vault import NAME
 from plumbline.load.rights import CREDENTIAL as LOAD

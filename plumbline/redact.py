@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from plumbline.bed import Bed, BedError, resolve
+from plumbline.bed.machines import Ssh
 
 HIDDEN = "▒▒▒"
 _SHORTEST = 4
@@ -27,8 +28,13 @@ class Redactor:
 
     @classmethod
     def of(cls, bed: Bed) -> Redactor:
-        """Knows every ${env:NAME} and ${file:path} that the bed file mentions."""
-        return cls.knowing(_value(reference, bed) for reference in set(_REFERENCE.findall(bed.model_dump_json())))
+        """Knows every ${env:NAME} and ${file:path} that the bed file mentions, but for how files of access are called."""
+        ways = {"ssh": Ssh(), "kubeconfig": None, "context": None}
+        rest = bed.model_copy(update={"access": bed.access.model_copy(update=ways)})
+        secret = set(_REFERENCE.findall(rest.model_dump_json()))
+        named = set(_REFERENCE.findall(bed.access.model_dump_json())) - secret
+        long = (value for value in (_value(each, bed) for each in named) if "\n" in value)  # no name of a file
+        return cls.knowing([*(_value(each, bed) for each in secret), *long])
 
     @classmethod
     def knowing(cls, values: Iterable[str]) -> Redactor:

@@ -39,8 +39,6 @@ def declared_in(bed: Bed) -> Consul:
 def http_at(bed: Bed, node: str) -> str:
     """Where the agent of a node is asked on that node itself."""
     bind = declared_in(bed).binds(node).http
-    if bind is None:
-        raise ActionFailed("its agent does not listen for plain HTTP", place=node)
     host = str(bed.nodes[node].oobi) if "oobi" in bind.on else "127.0.0.1"
     return f"http://{host}:{bind.port}"
 

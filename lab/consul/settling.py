@@ -115,8 +115,6 @@ class _Api:
 
     def _ask(self, method: str, path: str, body: Any = None, known: bool = True) -> tuple[int, Any]:
         http, node = self.consul.server.http, self.consul.servers[0]
-        if http is None:
-            raise LabError("Consul's servers do not listen for plain HTTP", remedy="consul.server.http in the bed file")
         host = self.bed.nodes[node].oobi if "oobi" in http.on else "127.0.0.1"
         headers = {"X-Consul-Token": self.kept.token(MANAGEMENT)} if known else {}
         text = curl.request(method, f"http://{host}:{http.port}{path}", body, headers=headers, limit=_LIMIT)

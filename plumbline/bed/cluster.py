@@ -31,7 +31,7 @@ class Absent(Strict):
 class Kubernetes(Strict):
     """The cluster."""
 
-    version: str
+    version: str = Field(description="of the API server and of kubelets, or how it begins, such as v1.32")
     api: str
     pods: Cidr
     services: Cidr
@@ -71,6 +71,10 @@ class Workload(Strict):
         default={}, description="labels of its pods; empty: app.kubernetes.io/name and the workload's name"
     )
     on: Labels = Field(default={}, description="node selector; empty: any node")
+    object: Name | None = Field(
+        default=None,
+        description="name of its Deployment, StatefulSet or DaemonSet; by default the workload's: Helm's differ",
+    )
     replicas: Count = 1
     scale: Integers | None = Field(default=None, description="replicas that are in order, such as 1-300")
     port: Port | None = None
@@ -82,6 +86,10 @@ class Workload(Strict):
     trusts: Name | None = Field(default=None, description="the authority whose bundle its clients trust")
     hpa: bool | Autoscaler = Field(default=False, description="its replicas follow its load, within its scale")
     uses: tuple[Name, ...] = Field(default=(), description="workloads without which its pods cannot work")
+
+    def called(self, name: str) -> str:
+        """What the object of the workload of this name is called."""
+        return self.object or name
 
     def labels(self, name: str) -> dict[str, str]:
         """Labels that the pods of the workload of this name are found by."""

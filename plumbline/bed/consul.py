@@ -22,9 +22,11 @@ class Bind(Strict):
 
 
 class Binds(Strict):
-    """Where agents of one kind listen; what is left out does not listen at all (seed 001, S16)."""
+    """Where agents of one kind listen; HTTPS or DNS that is null does not listen at all (seed 001, S16)."""
 
-    http: Bind | None = Bind(port=8500, on=("loopback",))
+    http: Bind = Field(
+        default=Bind(port=8500, on=("loopback",)), description="each agent is asked by it on its own node"
+    )
     https: Bind | None = None
     dns: Bind | None = Bind(port=8600, on=("loopback",))
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from plumbline.bed import describe
 from plumbline.bed.ansible import nodes_of
 from plumbline.bed.asked import unanswered
+from plumbline.bed.budgets import misspelt
 from plumbline.bed.errors import BedError, Problem, Spot, nearest
 from plumbline.bed.expand import expand
 from plumbline.bed.model import VERSION, Bed
@@ -33,7 +34,7 @@ def load(path: Path | str) -> Bed:
     except ValidationError as error:
         problems += describe.problems(error, tree, Bed)
     else:
-        problems += unanswered(bed, tree) if not problems else ()
+        problems += [*unanswered(bed, tree), *misspelt(bed, tree)] if not problems else ()
     if problems or bed is None:
         raise BedError(problems)
     return bed.read_from(Path(path), tree)

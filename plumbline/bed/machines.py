@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from plumbline.bed.types import (
     Address,
     Cidr,
+    Day,
     Duration,
     Integers,
     Interface,
@@ -28,7 +29,7 @@ from plumbline.bed.types import (
 class Ssh(Strict):
     """How the runner logs in to the nodes of a real bed; the lab writes its own."""
 
-    user: str = "root"
+    user: str = Field(default="root", description="where there is a config and no user here, as that says")
     config: str | None = Field(default=None, description="an ssh_config file, or ${env:NAME}; its hosts are the nodes")
     known_hosts: str | None = Field(default=None, description="known_hosts file, with the CA that signs host keys")
     sudo: bool = False
@@ -160,4 +161,4 @@ class Waiver(Strict):
     subject: str = "*"
     who: str
     why: str = Field(min_length=10)
-    until: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="last day on which it holds")
+    until: Day = Field(description="last day on which it holds")

@@ -149,7 +149,9 @@ class Bed(Strict):
     slurm: Slurm | None = None
     ssh_certificates: SshCertificates | None = None
     load: Load | None = None
-    budgets: dict[str, Duration] = Field(default={}, description="how long a thing may take")
+    budgets: dict[str, Duration] = Field(
+        default={}, description="how long a thing may take; experiments name budgets of their own"
+    )
 
     _path: Path = PrivateAttr(Path("bed"))
     _tree: Tree | None = PrivateAttr(None)
@@ -193,6 +195,11 @@ class Bed(Strict):
         """The DNS name of a workload's Service within the cluster."""
         domain = self.kubernetes.domain if self.kubernetes else "cluster.local"
         return f"{workload}.{self.workloads[workload].namespace}.svc.{domain}"
+
+    def asking_gateway(self, network: str) -> str:
+        """The gateway of a network, where somebody can log in to it and ask from there; empty where nobody can."""
+        gateway = self.networks[network].gateway
+        return gateway if gateway and self.nodes[gateway].ssh else ""
 
     def gateway_address(self, network: str) -> IPv4Address | None:
         """The address of a network's gateway, or None where it has none."""

@@ -18,6 +18,10 @@ class Persona(Strict):
     network: Name
     alpn: tuple[str, ...] = ("h2", "http/1.1")
     quic: bool = False
+    header: str | None = Field(
+        default=None,
+        description="the header in which its pages name its workload; without one nobody can tell whose page an agent got",
+    )
 
 
 class Bundle(Strict):

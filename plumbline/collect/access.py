@@ -42,7 +42,7 @@ class Access:
         return cls(
             ssh_config=resolve_path(declared.ssh.config, beside) if declared.ssh.config else None,
             known_hosts=resolve_path(declared.ssh.known_hosts, beside) if declared.ssh.known_hosts else None,
-            user=declared.ssh.user,
+            user=declared.ssh.user if "user" in declared.ssh.model_fields_set or not declared.ssh.config else "",
             sudo=declared.ssh.sudo,
             kubeconfig=resolve_path(declared.kubeconfig, beside) if declared.kubeconfig else None,
             context=resolve(declared.context, beside) if declared.context else None,

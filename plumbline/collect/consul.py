@@ -5,26 +5,20 @@ An active run also writes one key, reads it from every server, and deletes it.
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from plumbline.bed import Bed
 from plumbline.bed.consul import Consul
 from plumbline.collect.access import Access
-from plumbline.facts.source import Outcome, Source
+from plumbline.collect.consul_client import CREDENTIAL, Client, Shown, Silent
+from plumbline.facts.source import Source
 
-CREDENTIAL, CERTIFICATE, AUTHORITY = "consul", "consul-certificate", "consul-ca"
-"""What the gate shows: its token; its certificate and key, PEM, where Consul wants one; whom it trusts."""
 FOLDER = "plumbline/gate/"
 ELSEWHERE = "plumbline-not/"
 MAY = (("operator", "", "read"), ("acl", "", "read"), ("node", "", "read"), ("service", "", "read"), ("agent", "", "read"),
@@ -36,15 +30,14 @@ ANONYMOUS = "00000000-0000-0000-0000-000000000002"
 _LIMIT_S = 2.0
 _REPLICATION_S = 1.0
 _POLL_S = 0.02
-Answer = tuple[int, Any]
+_writing, _ending = threading.Lock(), threading.Event()
+"""Held while the run's key is at Consul; set when the collector is told to end."""
 
 
-class _Silent(Exception):
-    """A server that gave no answer: an outcome of a source, and why."""
-
-    def __init__(self, outcome: Outcome, why: str) -> None:
-        super().__init__(why)
-        self.outcome = outcome
+def tidy(limit: float) -> None:
+    """Has the run's key deleted before the process ends; waits for that, but for no longer than `limit` seconds."""
+    _ending.set()
+    _writing.acquire(timeout=limit)  # for good: no key is written any more
 
 
 def node_request(bed: Bed, access: Access, node: str, salt: bytes) -> dict[str, Any] | None:
@@ -53,10 +46,9 @@ def node_request(bed: Bed, access: Access, node: str, salt: bytes) -> dict[str, 
     if consul is None or node not in consul.nodes:
         return None
     http = consul.binds(node).http
-    inside = http is None or "oobi" not in http.on
     return {
-        "address": "127.0.0.1" if inside else str(bed.nodes[node].oobi),
-        "port": http.port if http else 0,
+        "address": str(bed.nodes[node].oobi) if "oobi" in http.on else "127.0.0.1",
+        "port": http.port,
         "token": access.credentials.get(CREDENTIAL, ""),
         "config": "/etc/consul.d",
         "data": consul.data,
@@ -67,122 +59,39 @@ def node_request(bed: Bed, access: Access, node: str, salt: bytes) -> dict[str, 
 
 
 def collect(bed: Bed, access: Access, active: bool, patience: float) -> Source:
-    """Every server side by side; one that is silent is told of, and stops no other. No token: nothing is asked."""
+    """Every server side by side; one that is silent is told of, and stops no other.
+
+    Refused, and nothing is asked, where the gate lacks what it has to show, or that cannot be used.
+    """
     started, consul = time.monotonic(), bed.consul
     assert consul is not None
-    if not access.credentials.get(CREDENTIAL):
-        return Source("refused", f"the gate has no token; {access.without(CREDENTIAL)}")
+    try:
+        shown = Shown.of(consul, access)
+    except ValueError as error:
+        return Source("refused", str(error))
     limit = _budget(bed, "consul_api", _LIMIT_S) * patience
-    with _files(access) as files:
-        clients = {node: _Client(bed, access, node, files, limit) for node in consul.servers}
-        with ThreadPoolExecutor(len(clients)) as pool:
-            servers = dict(zip(clients, pool.map(_server, clients.values()), strict=True))
-        answering = [node for node, server in servers.items() if server["outcome"] == "ok"]
-        late = any(server["outcome"] == "timeout" for server in servers.values())
-        facts: dict[str, Any] = {"servers": servers}
-        if late and patience == 1:
-            return Source("timeout", "a server did not answer in time", time.monotonic() - started)
-        if not answering:
-            first = next(iter(servers.values()))
-            return Source(first["outcome"], first["error"], time.monotonic() - started, facts)
-        led = [node for node in answering if servers[node]["leader"]]
-        facts |= _shared(consul, clients[led[0]]) if led else {"errors": {}, "asked": "", "rights": {}}
-        if active:
+    clients = {node: Client(bed, shown, node, limit) for node in consul.servers}
+    with ThreadPoolExecutor(len(clients)) as pool:
+        servers = dict(zip(clients, pool.map(_server, clients.values()), strict=True))
+    answering = [node for node, server in servers.items() if server["outcome"] == "ok"]
+    late = any(server["outcome"] == "timeout" for server in servers.values())
+    facts: dict[str, Any] = {"servers": servers}
+    if late and patience == 1:
+        return Source("timeout", "a server did not answer in time", time.monotonic() - started)
+    if not answering:
+        first = next(iter(servers.values()))
+        return Source(first["outcome"], first["error"], time.monotonic() - started, facts)
+    led = [node for node in answering if servers[node]["leader"]]
+    facts |= _shared(consul, clients[led[0]]) if led else {"errors": {}, "asked": "", "rights": {}}
+    if active:
+        with _writing:
             facts["key"] = _key(bed, {node: clients[node] for node in answering}, led[-1] if led else "")
-        for node in answering:  # a leader that changes meanwhile is none
-            servers[node]["leader_again"] = _quietly(clients[node], "/v1/status/leader")
+    for node in answering:  # a leader that changes meanwhile is none
+        servers[node]["leader_again"] = _quietly(clients[node], "/v1/status/leader")
     return Source("ok", None, time.monotonic() - started, facts)
 
 
-@dataclass(frozen=True)
-class _Files:
-    """What requests reads from files: whom to trust, and the certificate to show."""
-
-    authority: str | None
-    certificate: str | None
-
-
-@contextmanager
-def _files(access: Access) -> Iterator[_Files]:
-    with tempfile.TemporaryDirectory(prefix="plumbline-consul-") as folder:
-        written: dict[str, str] = {}
-        for name in (AUTHORITY, CERTIFICATE):
-            if text := access.credentials.get(name):
-                place = Path(folder, name)
-                with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-                    file.write(text + "\n")
-                written[name] = str(place)
-        yield _Files(written.get(AUTHORITY), written.get(CERTIFICATE))
-
-
-class _Client:
-    """One server, as the gate, as nobody, or as somebody with a token that was never made."""
-
-    def __init__(self, bed: Bed, access: Access, node: str, files: _Files, limit: float) -> None:
-        from consul import Consul as Library  # type: ignore[import-untyped]  # slow to import: only where it is needed
-
-        assert bed.consul is not None
-        bind = bed.consul.server.https or bed.consul.server.http
-        assert bind is not None, "see plumbline.bed.consistency.consul"
-        scheme = "https" if bed.consul.server.https else "http"
-        self.token = access.credentials[CREDENTIAL]
-        self.library = Library(
-            host=str(bed.nodes[node].oobi), port=bind.port, scheme=scheme, verify=files.authority or True,
-            cert=files.certificate, connections_timeout=limit,
-        )  # fmt: skip
-        self.library.http.session.trust_env = False  # no proxy and no authority but those of the bed
-        self.node = node
-
-    def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None, **query: str) -> Answer:
-        """Status and body, as JSON where it is that. _Silent where nothing came."""
-        from requests.exceptions import ConnectionError as Failed
-        from requests.exceptions import RequestException, SSLError, Timeout
-
-        shown = self.token if token is None else token
-        asked: dict[str, Any] = {"params": list(query.items()), "headers": {"X-Consul-Token": shown} if shown else {}}
-        if method in ("put", "post"):
-            asked["data"] = body if isinstance(body, str) else json.dumps(body)
-        try:
-            return getattr(self.library.http, method)(_answer, path, **asked)  # type: ignore[no-any-return]
-        except Timeout as error:
-            raise _Silent("timeout", f"{self.node}: no answer: {type(error).__name__}") from None
-        except SSLError as error:
-            raise _Silent("refused", f"{self.node}: TLS: {_inner(error)}") from None
-        except Failed as error:
-            raise _Silent("unreachable", f"{self.node}: {_inner(error)}") from None
-        except RequestException as error:
-            raise _Silent("rubbish", f"{self.node}: {type(error).__name__}") from None
-
-    def uncertified(self) -> str:
-        """What the server says to whoever shows no certificate; empty where it ends the handshake."""
-        kept, self.library.http.cert = self.library.http.cert, None
-        session = self.library.http.session
-        session.close()  # else the connection that was made with the certificate serves this too
-        try:
-            return f"status {self.ask('get', '/v1/status/leader')[0]}"
-        except _Silent as silent:
-            if silent.outcome in ("timeout", "rubbish"):
-                raise
-            return ""
-        finally:
-            session.close()
-            self.library.http.cert = kept
-
-
-def _answer(response: Any) -> Answer:
-    try:
-        return int(response.code), json.loads(response.body)
-    except ValueError:
-        return int(response.code), str(response.body).strip()
-
-
-def _inner(error: Exception) -> str:
-    """What lies at the bottom of an error of requests."""
-    text = str(error)
-    return text.rpartition("Caused by ")[2].strip("()")[-200:] or type(error).__name__
-
-
-def _server(client: _Client) -> dict[str, Any]:
+def _server(client: Client) -> dict[str, Any]:
     """What one server says of the cluster, and to those who may know nothing."""
     facts: dict[str, Any] = {"outcome": "ok", "error": None}
     try:
@@ -197,7 +106,7 @@ def _server(client: _Client) -> dict[str, Any]:
         facts["nobody"] = {"keys": client.ask("get", key, token="", stale="")[0], "members": seen}
         facts["stranger"] = client.ask("get", key, token=str(uuid.uuid4()), stale="")[0]
         facts["uncertified"] = client.uncertified()
-    except _Silent as silent:
+    except Silent as silent:
         facts.update(outcome=silent.outcome, error=str(silent))
     return facts
 
@@ -212,7 +121,7 @@ def _member(said: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shared(consul: Consul, client: _Client) -> dict[str, Any]:
+def _shared(consul: Consul, client: Client) -> dict[str, Any]:
     """What any server can tell of all of it; a part that may not be read leaves its reason under `errors`."""
     errors: dict[str, str] = {}
     facts: dict[str, Any] = {"errors": errors, "asked": client.node}
@@ -223,7 +132,7 @@ def _shared(consul: Consul, client: _Client) -> dict[str, Any]:
     for part, path in pages.items():
         try:
             status, said = client.ask("get", path)
-        except _Silent as silent:
+        except Silent as silent:
             errors[part] = str(silent)
             continue
         if status in (200, 429):  # autopilot says 429 where it is not well
@@ -245,13 +154,13 @@ def _trimmed(part: str, said: Any) -> Any:
     return said
 
 
-def _rights(client: _Client, errors: dict[str, str]) -> dict[str, bool]:
+def _rights(client: Client, errors: dict[str, str]) -> dict[str, bool]:
     """What the gate's token may do, by name of the right; Consul answers without anything being done."""
     wanted = [*MAY, *MAY_NOT]
     body = [{"Resource": kind, "Segment": name, "Access": access} for kind, name, access in wanted]
     try:
         status, said = client.ask("post", "/v1/internal/acl/authorize", body)
-    except _Silent as silent:
+    except Silent as silent:
         errors["rights"] = str(silent)
         return {}
     if status != 200:
@@ -265,7 +174,7 @@ def right(kind: str, name: str, access: str) -> str:
     return f"{access} {kind} {name}".strip()
 
 
-def _key(bed: Bed, clients: dict[str, _Client], by: str) -> dict[str, Any]:
+def _key(bed: Bed, clients: dict[str, Client], by: str) -> dict[str, Any]:
     """One key is written by way of one server, read as each server has it on its own disk, and deleted."""
     name, value = f"{FOLDER}{secrets.token_hex(8)}", f"value-{secrets.token_hex(16)}"
     facts: dict[str, Any] = {"by": by or "no server", "written": False, "error": None, "seen": {}, "deleted": False,
@@ -285,15 +194,15 @@ def _key(bed: Bed, clients: dict[str, _Client], by: str) -> dict[str, Any]:
         for node, client in clients.items():
             facts["seen"][node] = _seen(client, name, value, began, end)
         facts["elsewhere"] = _elsewhere(writer)
-    except _Silent as silent:
+    except Silent as silent:
         facts["error"] = str(silent)
     finally:
-        with suppress(_Silent):
+        with suppress(Silent):
             facts["deleted"] = writer.ask("delete", f"/v1/kv/{name}") == (200, True)
     return facts
 
 
-def _elsewhere(client: _Client) -> int:
+def _elsewhere(client: Client) -> int:
     """The status of an attempt to write a key that is not the gate's own; where it came about, it is taken back."""
     name = f"{ELSEWHERE}{secrets.token_hex(8)}"
     status, _ = client.ask("put", f"/v1/kv/{name}", "this must be refused")
@@ -302,19 +211,19 @@ def _elsewhere(client: _Client) -> int:
     return status
 
 
-def _seen(client: _Client, name: str, value: str, began: float, end: float) -> float | None:
+def _seen(client: Client, name: str, value: str, began: float, end: float) -> float | None:
     """After how many seconds a server has the key itself; None where not before `end` (monotonic)."""
     while True:
         status, said = client.ask("get", f"/v1/kv/{name}", stale="", raw="")
         if status == 200 and str(said) == value:
             return time.monotonic() - began
-        if time.monotonic() > end:
+        if time.monotonic() > end or _ending.is_set():
             return None
         time.sleep(_POLL_S)
 
 
-def _quietly(client: _Client, path: str) -> Any:
-    with suppress(_Silent):
+def _quietly(client: Client, path: str) -> Any:
+    with suppress(Silent):
         status, said = client.ask("get", path)
         return said if status == 200 else ""
     return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
 import subprocess
 import time
@@ -18,6 +20,7 @@ from plumbline.facts.source import Source
 _LIMIT_S = 5
 _BANNER = "SSH-2.0"
 _MARK = "@cert-authority"
+_HASHED = "|1|"
 _CERTIFICATE = re.compile(r"\S+-cert-v\d+@openssh\.com \S+")
 
 
@@ -43,7 +46,7 @@ def _of(access: Access, login: Login) -> dict[str, Any]:
         return {"certificates": [], "authorities": [], "error": shown.error}
     return {
         "certificates": _CERTIFICATE.findall(shown.facts["keys"]),
-        "authorities": _authorities(known.get("userknownhostsfile", [])),
+        "authorities": _authorities(known),
         "error": None,
     }
 
@@ -71,13 +74,40 @@ def _resolved(access: Access, login: Login) -> dict[str, list[str]]:
     return {key: values.split() for key, _, values in (line.partition(" ") for line in lines)}
 
 
-def _authorities(files: list[str]) -> list[str]:
+def _authorities(known: dict[str, list[str]]) -> list[str]:
+    """The authorities whose signature the client takes for this host, from all its files of known hosts."""
+    host, port = known["hostname"][0].lower(), known["port"][0]
+    names = known.get("hostkeyalias") or [f"[{host}]:{port}", host]
     found = []
-    for file in files:
+    for file in [*known.get("userknownhostsfile", []), *known.get("globalknownhostsfile", [])]:
         with suppress(OSError):
-            lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
-            found += [" ".join(line.split()[2:4]) for line in lines if line.startswith(_MARK)]
+            lines = [line.split() for line in Path(file).expanduser().read_text(encoding="utf-8").splitlines()]
+            found += [" ".join(line[2:4]) for line in lines if line[:1] == [_MARK] and _is_for(line[1:2], names)]
     return found
+
+
+def _is_for(patterns: list[str], names: list[str]) -> bool:
+    """Whether one of the names is among the hosts of a line: patterns with commas between them, or a digest."""
+    each = patterns[0].lower().split(",") if patterns else []
+    if patterns and patterns[0].startswith(_HASHED):
+        return any(_digest(patterns[0], name) for name in names)
+    for name in names:
+        met = [pattern for pattern in each if _matches(pattern.removeprefix("!"), name)]
+        if met and not any(pattern.startswith("!") for pattern in met):
+            return True
+    return False
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """As OpenSSH does: only * and ? stand for something, brackets are those around a host with a port."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), name) is not None
+
+
+def _digest(hashed: str, name: str) -> bool:
+    """Whether `ssh-keygen -H` made a line's hosts of this name."""
+    salt, _, told = hashed.removeprefix(_HASHED).partition("|")
+    made = hmac.new(base64.b64decode(salt), name.encode(), "sha1").digest()
+    return base64.b64encode(made).decode() == told
 
 
 def _run(*command: str, limit: int = _LIMIT_S) -> subprocess.CompletedProcess[str]:

@@ -80,7 +80,7 @@ def collect(bed: Bed, access: Access, private: dict[str, str], salt: bytes = b""
         server = connect(access, access.kubeconfig, _AGENT)
     except Exception as error:  # whatever a kubeconfig can be wrong in, it is one finding
         where = access.kubeconfig or "the default kubeconfig"
-        return failed("refused", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
+        return failed("unusable", f"{where} cannot be used: {type(error).__name__}: {_short(error)}")
     from urllib3.exceptions import HTTPError
 
     try:
@@ -200,9 +200,9 @@ def named_secrets(bed: Bed) -> list[tuple[str, str]]:
 
 
 def named_configmaps(bed: Bed) -> list[tuple[str, str]]:
-    """Namespace and name of every configmap that the bed file mentions, CoreDNS's, and the cluster's own authority."""
+    """Namespace and name of every configmap that the bed file mentions, and of the cluster's own authority."""
     bundles = {a.bundle.configmap for a in bed.authorities.values() if a.bundle.configmap}
-    return sorted({*((b.namespace, b.name) for b in bundles), ("kube-system", "coredns"), CLUSTER_CA})
+    return sorted({*((b.namespace, b.name) for b in bundles), CLUSTER_CA})
 
 
 def _reason(data: bytes) -> str:

@@ -28,7 +28,7 @@ tls      bad-origin-direct  NGFW's node > kind of bad origin
 tls      api-anonymous      node > api; kubelet-anonymous: node > node
 quic     quic               workload > persona; origin-quic: the persona's workload > persona
 tcp      around             workload > persona over eth0
-tcp      refused            workload > workload or persona, asked of the gateway itself, where a flow must be refused
+tcp      refused            workload (of a persona too) > workload or persona, asked of the gateway itself, where a flow must be refused
 tcp      api                node > api
 tcp      port               node > workload: on its pod
 tcp      service            node (from a pod on it) > workload: on the address of its service

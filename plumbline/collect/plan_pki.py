@@ -96,15 +96,21 @@ def _served(world: World, ca: StepCa) -> Iterator[Planned]:
 
 
 def _logins(world: World, ca: StepCa) -> Iterator[Planned]:
-    """Every node to every other, by each of its names in turn; and what must be refused, to the next one."""
+    """Every node to every other, by each of its names in turn; and what must be refused, to the next one.
+
+    Each begins with the one behind it: sshd drops connections of whom many ask at once (MaxStartups 10:30:100).
+    """
     ssh = world.bed.ssh_certificates
     if ssh is None or "root" not in ssh.users:
         return
-    for source, target in ssh.pairs:
+    turn = {node: number for number, node in enumerate(ssh.on)}
+    for source, target in sorted(
+        ssh.pairs, key=lambda pair: (turn[pair[0]], (turn[pair[1]] - turn[pair[0]]) % len(turn))
+    ):
         if not world.reachable(source):
             continue
         names = [*ca.names(target), str(world.bed.nodes[target].oobi)]
-        place = ssh.on.index(source) - ssh.on.index(target)
+        place = turn[source] - turn[target]
         args: dict[str, Any] = {"host": names[place % len(names)], "user": "root"}
         yield Planned("ssh", "login", source, source, target, args, _SSH_S)
         if place % len(ssh.on) == len(ssh.on) - 1:

@@ -9,6 +9,7 @@ from plumbline.bed import Bed
 from plumbline.bed.model import Flow, Persona
 from plumbline.collect.planned import DSCP, Planned, World, of_pod
 from plumbline.facts.cluster import Pod
+from plumbline.needs.traffic import endpoints, workload_of
 
 _WHOLE_PODS = 3
 """So many pods of a workload ask every persona; each further pod asks one, in turn."""
@@ -49,7 +50,7 @@ def _let_through(world: World, flow: Flow) -> Iterator[Planned]:
 def _first(world: World, pod: Pod, personas: dict[str, Persona], ca: str) -> Iterator[Planned]:
     """What one pod of a workload asks for all: pages, whether sessions are resumed, QUIC, classes, bad origins."""
     for name, persona in personas.items():
-        page = {**_tls(persona, ca, ("http/1.1",)), "resume": True, "http": {"path": "/"}}
+        page = {**_tls(persona, ca, ("http/1.1",)), "resume": True, "http": _page(persona)}
         yield of_pod(pod, "tls", "page", name, page, 6.0)
         if persona.quic:
             yield of_pod(pod, "quic", "quic", name, {"address": str(persona.address), "interface": "net1"}, 1.5)
@@ -59,6 +60,10 @@ def _first(world: World, pod: Pod, personas: dict[str, Persona], ca: str) -> Ite
         )
     for kind, args in _bad_origins(world, ca):
         yield of_pod(pod, "tls", "bad-origin", kind, {**args, "http": {"path": "/"}}, 6.0)
+
+
+def _page(persona: Persona) -> dict[str, Any]:
+    return {"path": "/", **({"keep": [persona.header]} if persona.header else {})}
 
 
 def _tls(persona: Persona, ca: str, alpn: tuple[str, ...]) -> dict[str, Any]:
@@ -111,21 +116,15 @@ def _around(world: World) -> Iterator[Planned]:
 
 def _refused(world: World, flow: Flow) -> Iterator[Planned]:
     """What must not pass: from net1 of one end to net1 of the other, by name of the target's workload or persona."""
-    sources = list(targets(world.bed, flow.from_)) or [flow.from_]
-    ends = targets(world.bed, flow.to)
-    for number, source in enumerate(sources):
-        workload = world.bed.personas[source].workload if source in world.bed.personas else source
-        for pod in world.probing(workload)[:1]:
-            if ends:
-                others = [n for n in ends if n != source]
-                if not others:
-                    continue
-                name = others[number % len(others)]
-                yield from _forbidden(world, pod, name, str(ends[name].address), 443)
+    for source, target in endpoints(world.bed, flow.from_, flow.to):
+        persona = world.bed.personas.get(target)
+        for pod in world.probing(workload_of(world.bed, source))[:1]:
+            if persona:
+                yield from _forbidden(world, pod, target, str(persona.address), 443)
                 continue
-            for other in world.probing(flow.to)[:1]:
+            for other in world.probing(target)[:1]:
                 if other.net1:
-                    yield from _forbidden(world, pod, flow.to, other.net1, world.bed.workloads[flow.to].port or 443)
+                    yield from _forbidden(world, pod, target, other.net1, world.bed.workloads[target].port or 443)
 
 
 def _forbidden(world: World, pod: Pod, target: str, address: str, port: int) -> Iterator[Planned]:

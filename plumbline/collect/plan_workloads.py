@@ -76,8 +76,8 @@ def _nfs(world: World) -> Iterator[Planned]:
     for name, workload in world.bed.workloads.items():
         nfs = world.bed.storage[workload.storage].nfs if workload.storage else None
         network = world.bed.attachments[workload.attach].network if workload.attach else ""
-        gateway = world.bed.networks[network].gateway if network else None
-        if nfs is None or gateway is None or not world.reachable(gateway):
+        gateway = world.bed.asking_gateway(network) if network else ""
+        if nfs is None or not gateway:
             continue
         vlan, own = world.bed.networks[network].vlan, world.bed.gateway_address(network)
         if vlan is None or own is None:

@@ -60,10 +60,8 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
     hosts = [name for name, node in bed.nodes.items() if node.ssh]
     services = [service for service in SERVICES if service.declared(bed)]
     connect = bed.budgets["ssh"].total_seconds() if "ssh" in bed.budgets else _CONNECT_S
-    limit = (1 + PATIENCE) * (READ_S + connect) + 2 * PROBE_S
-    write_json(
-        out / "collect.json", {"process": os.getpid(), "until": time.time() + limit, "active": active, "hosts": hosts}
-    )
+    until = time.time() + _longest(bed, connect)
+    write_json(out / "collect.json", {"process": os.getpid(), "until": until, "active": active, "hosts": hosts})
     with (
         connections(access, control_folder(out, hosts), max(1, round(connect))) as ssh,
         ThreadPoolExecutor(len(hosts) + len(services) + 2, thread_name_prefix="collect") as pool,
@@ -79,6 +77,12 @@ def collect(bed: Bed, access: Access, out: Path, active: bool = True, progress: 
         parts: list[Future[Any]] = [world, *nodes.values(), keys, *asked, *firsts.values(), *seconds]
         for part in parts:
             part.result()
+
+
+def _longest(bed: Bed, connect: float) -> float:
+    """Seconds after which whatever has not answered will not: nodes and then their probes, or jobs, each asked twice."""
+    jobs = bed.slurm.jobs.limit.total_seconds() if bed.slurm and bed.slurm.jobs else 0.0
+    return max((1 + PATIENCE) * (READ_S + connect) + 2 * PROBE_S, (1 + PATIENCE) * (jobs + READ_S + connect))
 
 
 def _import(bed: Bed, services: Sequence[Service]) -> None:

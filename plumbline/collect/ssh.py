@@ -23,6 +23,8 @@ from plumbline.facts.source import Outcome, Source
 
 _MOST_OUTPUT = 64 << 20
 _PIPE = 4096
+PORT = 22
+"""Of SSH, where nobody says another."""
 _SOCKET_PATH = 108
 _SOCKET_SUFFIX = 18
 _FAILURES: tuple[tuple[str, Outcome], ...] = (
@@ -47,16 +49,20 @@ class Login:
 
     node: str
     host: str
-    port: int = 22
+    port: int = PORT
     user: str = ""
 
     @classmethod
     def of(cls, bed: Bed, access: Access, node: str) -> Self:
-        """By name where a configuration of ssh knows the names, else by address."""
+        """By name where a configuration of ssh knows the names, else by address; as whom and where the bed file says."""
         declared = bed.nodes[node]
-        if access.ssh_config:
-            return cls(node, node, user=declared.user or "")
-        return cls(node, str(declared.oobi or node), declared.port, declared.user or access.user)
+        host = node if access.ssh_config else str(declared.oobi or node)
+        return cls(node, host, declared.port, declared.user or access.user)
+
+    @property
+    def address(self) -> str:
+        """As user@host:port, without what is for the configuration of ssh to say."""
+        return f"{f'{self.user}@' if self.user else ''}{self.host}{f':{self.port}' if self.port != PORT else ''}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ class Ssh:
             command += ["-o", f"{key}={value}"]
         if login.user:
             command += ["-l", login.user]
-        if login.port != 22:
+        if login.port != PORT:
             command += ["-p", str(login.port)]
         return [*command, "--", login.host, f"sudo -n {python}" if self.access.sudo else python]
 

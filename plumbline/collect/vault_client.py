@@ -91,13 +91,12 @@ class Server:
         """`timeout` is in seconds, for connecting and for each answer; it may be changed in between."""
         import hvac
 
-        session = _session(context)
+        self._session = session(context)
         self.host, self.port, self.timeout = host, port, timeout
         url = f"https://{host}:{port}"
         self._client = hvac.Client(
-            url=url, token="", session=session, allow_redirects=False, adapter=hvac.adapters.RawAdapter
+            url=url, token="", session=self._session, allow_redirects=False, adapter=hvac.adapters.RawAdapter
         )
-        self._session = session
 
     def close(self) -> None:
         """Ends the connection."""
@@ -143,7 +142,8 @@ def load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         context.load_cert_chain(f"/proc/self/fd/{descriptor}")
 
 
-def _session(context: ssl.SSLContext) -> Any:
+def session(context: ssl.SSLContext | None) -> Any:
+    """Requests that are verified with a context, where there is one, and go to nobody but the bed: by no proxy."""
     import requests
     from requests.adapters import HTTPAdapter
 
@@ -156,10 +156,11 @@ def _session(context: ssl.SSLContext) -> Any:
         def cert_verify(self, *args: Any, **kwargs: Any) -> None:
             """The context verifies."""
 
-    session = requests.Session()
-    session.trust_env = False  # nothing but the bed is reached from there
-    session.mount("https://", Adapter(pool_maxsize=1, max_retries=0))
-    return session
+    made = requests.Session()
+    made.trust_env = False  # nothing but the bed is reached from there
+    if context is not None:
+        made.mount("https://", Adapter(pool_maxsize=1, max_retries=0))
+    return made
 
 
 def _answer(got: Any) -> Answer:

@@ -69,13 +69,12 @@ class Pod:
 
 @dataclass(frozen=True)
 class Member:
-    """A node as the cluster sees it; `conditions` are those that are not as they should be."""
+    """A node as the cluster sees it."""
 
     name: str
     labels: dict[str, str]
     ready: bool
     reason: str
-    conditions: tuple[str, ...]
     unschedulable: bool
     taints: tuple[str, ...]
     version: str
@@ -201,7 +200,7 @@ class Cluster:
     def controller(self, workload: str) -> Controller | None:
         """The Deployment, StatefulSet or DaemonSet of a workload of the bed."""
         declared = self._bed.workloads[workload]
-        item = self.object(_KINDS[declared.kind], declared.namespace, workload)
+        item = self.object(_KINDS[declared.kind], declared.namespace, declared.called(workload))
         return _controller(declared.kind, item) if item else None
 
     def secret(self, namespace: str, name: str) -> Secret | None:
@@ -275,10 +274,9 @@ def _condition(item: Object, kind: str) -> tuple[bool, str]:
 
 def _member(item: Object) -> Member:
     ready, reason = _condition(item, "Ready")
-    bad = [c["type"] for c in item["status"].get("conditions", ()) if c["type"] != "Ready" and c["status"] != "False"]
     addresses = {a["type"]: a["address"] for a in item["status"].get("addresses", ())}
     return Member(
-        item["metadata"]["name"], item["metadata"].get("labels") or {}, ready, reason, tuple(bad),
+        item["metadata"]["name"], item["metadata"].get("labels") or {}, ready, reason,
         bool(item["spec"].get("unschedulable")),
         tuple(f"{t['key']}:{t['effect']}" for t in item["spec"].get("taints", ())),
         item["status"].get("nodeInfo", {}).get("kubeletVersion", ""), addresses.get("InternalIP", ""), item,

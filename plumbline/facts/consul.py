@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from plumbline.bed import Bed
 from plumbline.facts.consul_agent import GATE, Agent, Object, denied
+from plumbline.facts.consul_rules import Rules, parsed
 from plumbline.facts.facts import Facts
 from plumbline.outcome import Unknown
-
-_RULE = re.compile(r'(\w+)\s+"([^"]*)"\s*\{\s*policy\s*=\s*"(\w+)"\s*\}|^\s*(\w+)\s*=\s*"(\w+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,12 @@ class Consul:
         return Agent(node, self._facts.node(node).own("consul"))
 
     def silence(self, server: str) -> str:
-        """Why a server does not answer the runner; empty where it does."""
+        """Why a server does not answer the runner; empty where it does. Unknown where none was asked."""
         source = self._facts.raw("consul")
         if not source.facts and source.outcome == "refused":
             raise Unknown(str(source.error), cause=GATE)
+        if not source.facts and source.outcome == "rubbish":
+            raise Unknown(f"Consul could not be asked: {source.error}")
         if not source.facts:
             return f"{source.outcome}: {source.error}"
         found = source.facts["servers"][server]
@@ -128,7 +128,7 @@ class Consul:
 
     @property
     def refusal(self) -> str:
-        """Why Consul does not know the gate's token at all; empty where it does. Unknown where nobody can tell."""
+        """Why the gate cannot show its token, or Consul does not know it at all; empty where it does. Unknown where nobody can tell."""
         source = self._facts.raw("consul")
         if not source.facts and source.outcome == "refused":
             return str(source.error)
@@ -139,8 +139,8 @@ class Consul:
         """The policies and roles of who shows no token."""
         return list(self._shared("anonymous") or ())
 
-    def policy(self, name: str) -> dict[str, dict[str, str] | str] | None:
-        """A policy as the bed file writes it; None where there is none of that name."""
+    def policy(self, name: str) -> Rules | None:
+        """A policy as the bed file writes it; None where there is none of that name. Unknown where it cannot be read."""
         rules = self._shared(f"policies/{name}")
         return None if rules is None else parsed(rules)
 
@@ -196,16 +196,3 @@ class Consul:
         """The node whose address this is, with or without a port; the address where it is nobody's."""
         host = address.rpartition(":")[0] or address
         return next((name for name, node in self._bed.nodes.items() if str(node.oobi) == host), host)
-
-
-def parsed(rules: str) -> dict[str, dict[str, str] | str]:
-    """Rules of a policy, HCL of the usual short form, as the bed file writes them."""
-    found: dict[str, dict[str, str] | str] = {}
-    for kind, name, access, whole, wanted in _RULE.findall(rules):
-        if whole and whole != "policy":
-            found[whole] = wanted
-        elif kind:
-            names = found.setdefault(kind, {})
-            assert isinstance(names, dict)
-            names[name] = access
-    return found

@@ -11,6 +11,7 @@ from plumbline.facts.facts import Facts
 from plumbline.outcome import Unknown
 
 CLUSTER, ACCOUNTING = "slurm:cluster", "slurm:accounting"
+_PARTS = ("nodes", "partitions", "config")
 _LOST = frozenset({"NOT_RESPONDING", "POWERED_DOWN", "FAIL"})
 _WELL = frozenset({"idle", "mixed", "allocated"})
 Object = dict[str, Any]
@@ -215,7 +216,8 @@ class SlurmFacts:
 
     def _said(self, part: str) -> Any:
         if part not in self._state:
-            raise Unknown(f"the controller did not say its {part}: {self._state['error']}", cause=CLUSTER)
+            why = self._state["error"] or self._unread or "it said nothing"
+            raise Unknown(f"the controller did not say its {part}: {why}", cause=CLUSTER)
         return self._state[part]
 
     @cached_property
@@ -230,13 +232,22 @@ class SlurmFacts:
 
     @cached_property
     def silence(self) -> str:
-        """Why the controllers say nothing; empty where they do."""
+        """Why the controllers say nothing; empty where they do. Unknown where what they say cannot be read."""
         try:
-            return str(self._state["error"])
+            error = str(self._state["error"])
         except Unknown as unknown:
             if unknown.cause != CLUSTER:
                 raise
             return unknown.reason
+        if not error and (missing := [part for part in _PARTS if part not in self._state]):
+            raise Unknown(
+                f"what Slurm says of its {', '.join(missing)} cannot be read: {self._unread or 'it is empty'}"
+            )
+        return error
+
+    @property
+    def _unread(self) -> str:
+        return "; ".join(f"{part}: {why}" for part, why in self._state["unread"].items())
 
     def setting(self, name: str) -> str:
         """A setting of the configuration that the controller runs with."""

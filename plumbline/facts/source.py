@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 REFUSAL = "refused.json"
 """Why nothing is collected at all, beside the facts that were not."""
-Outcome = Literal["ok", "unreachable", "timeout", "rubbish", "refused"]
+Outcome = Literal["ok", "unreachable", "timeout", "rubbish", "refused", "unusable"]
+"""Unusable is what the runner would have asked with, such as its kubeconfig: nobody was asked."""
 
 
 @dataclass(frozen=True)

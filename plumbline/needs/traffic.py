@@ -80,6 +80,11 @@ def endpoints(bed: Bed, source: str, target: str) -> list[tuple[str, str]]:
     return [(s, t) for s in sources for t in targets]
 
 
+def workload_of(bed: Bed, endpoint: str) -> str:
+    """The workload whose pods an end of a flow is: itself, or the one of a persona."""
+    return bed.personas[endpoint].workload if endpoint in bed.personas else endpoint
+
+
 def network_of(bed: Bed, endpoint: str) -> str:
     """The network of the data plane that a workload or persona is on; empty where it is on none."""
     if endpoint in bed.personas:

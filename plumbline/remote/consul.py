@@ -18,11 +18,14 @@ from collections.abc import Callable
 from typing import Any
 
 from plumbline.remote.command import CommandError, run
+from plumbline.remote.hcl import uncommented
 from plumbline.remote.types import Json
 
 _ELECTED = "cluster leadership acquired"
 _LINE = re.compile(r"\[(?:ERROR|WARN)\]\s*(.+)")
 _CONFIG = ("*.hcl", "*.json")
+_AGENT = ("acl", "tokens", "agent")
+"""Where an agent's own token stands."""
 _LIMITS_S = (2.0, 4.0)
 _LARGEST = 1 << 20
 
@@ -156,9 +159,22 @@ def _text(request: Json) -> dict[str, str]:
     return found
 
 
-def _settings(text: str, key: str) -> list[str]:
-    """The values of a key of HCL or JSON that has a text; what is commented out is none."""
-    return re.findall(rf'^\s*"?{key}"?\s*[=:]\s*"([^"]+)"', text, re.MULTILINE)
+def _settings(text: str, *path: str) -> list[str]:
+    """The texts at a place of JSON, or under the last key of it in HCL, without what is commented out.
+
+    ValueError where the text begins as JSON does and is none.
+    """
+    if text.lstrip().startswith("{"):
+        return _texts(json.loads(text), path)
+    return re.findall(rf'(?<![\w"-])"?{path[-1]}"?\s*=\s*"([^"]+)"', uncommented(text))
+
+
+def _texts(said: Any, path: tuple[str, ...]) -> list[str]:
+    if isinstance(said, list):  # a block of HCL may stand in a list of its own
+        return [text for each in said for text in _texts(each, path)]
+    if not path:
+        return [said] if said and isinstance(said, str) else []
+    return _texts(said.get(path[0]), path[1:]) if isinstance(said, dict) else []
 
 
 def _keyrings(request: Json) -> Json:
@@ -176,7 +192,7 @@ def _keyrings(request: Json) -> Json:
 
 def _tokens(request: Json) -> Json:
     """Whether the agent finds its own token again at its next start, and where."""
-    configured = any(_settings(text, "agent") for text in _text(request).values())
+    configured = any(_settings(text, *_AGENT) for text in _text(request).values())
     try:
         with open(f"{request['data']}/acl-tokens.json", encoding="utf-8") as file:
             persisted = bool(json.load(file).get("agent"))
@@ -187,7 +203,7 @@ def _tokens(request: Json) -> Json:
 
 def _files(request: Json) -> Json:
     """Mode and owner of each file that has a key or a token in it."""
-    secret = [p for p, text in _text(request).items() if _settings(text, "encrypt") or _settings(text, "agent")]
+    secret = [p for p, text in _text(request).items() if _settings(text, "encrypt") or _settings(text, *_AGENT)]
     kept = [*glob.glob(f"{request['data']}/serf/*.keyring"), *glob.glob(f"{request['data']}/acl-tokens.json")]
     found: Json = {}
     for path in [*secret, *kept]:

@@ -12,6 +12,7 @@ from plumbline.remote.sockets import Deadline
 from plumbline.remote.types import Json
 
 _KEPT = ("server", "content-type", "content-length", "alt-svc", "location", "via", "x-persona", "www-authenticate")
+"""Headers that are told of any page; with args["keep"], those too."""
 
 
 def get(sock: socket.socket | ssl.SSLSocket, host: str, args: Json, deadline: Deadline, largest: int) -> Json:
@@ -45,9 +46,10 @@ def get(sock: socket.socket | ssl.SSLSocket, host: str, args: Json, deadline: De
             sock.settimeout(deadline.left())
     except http.client.IncompleteRead as error:
         body, whole = body + error.partial, False
+    kept = {*_KEPT, *(name.lower() for name in args.get("keep", ()))}
     facts: Json = {
         "status": response.status,
-        "headers": {k.lower(): v[:200] for k, v in response.getheaders() if k.lower() in _KEPT},
+        "headers": {k.lower(): v[:200] for k, v in response.getheaders() if k.lower() in kept},
         "length": min(len(body), largest),
         "whole": whole and len(body) <= largest,
         "sha256": hashlib.sha256(body[:largest]).hexdigest(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import os
 import pwd
 import re
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from plumbline.remote import slurm_json
 from plumbline.remote.command import CommandError, run
 from plumbline.remote.slurm_jobs import as_user, run_jobs
 from plumbline.remote.types import Json
@@ -175,8 +175,11 @@ def _seconds(text: str) -> int | None:
 
 
 def _state(asked: Json) -> Json:
-    """What the controllers say. `answer_s` bounds each question: Slurm itself would wait for each controller in turn."""
-    limit = float(asked["limit"])
+    """What the controllers say; `error` is why one question was not answered, `unread` which answers nobody understood.
+
+    `limit` bounds each question, in seconds: Slurm itself would wait for each controller in turn.
+    """
+    end = time.monotonic() + float(asked["limit"])
     questions: dict[str, list[str]] = {
         "ping": ["scontrol", "ping"],
         "nodes": ["sinfo", "--json"],
@@ -184,29 +187,47 @@ def _state(asked: Json) -> Json:
         "config": ["scontrol", "show", "config"],
     }
     with ThreadPoolExecutor(len(questions)) as pool:
-        answers = {name: pool.submit(_asked, command, limit) for name, command in questions.items()}
+        answers = {name: pool.submit(_asked, command, float(asked["limit"])) for name, command in questions.items()}
         found = {name: answer.result() for name, answer in answers.items()}
-    errors = [error for _, error in found.values() if error]
-    if found["ping"][1] or len(errors) == len(found):
-        raise CommandError(errors[0])
-    result: Json = {"ping": found["ping"][0]}
-    if found["nodes"][0]:
-        result["nodes"] = [
-            {key: node.get(key) for key in _NODE_KEYS} for node in json.loads(found["nodes"][0])["nodes"]
-        ]
-    if found["partitions"][0]:
-        result["partitions"] = [_pairs(line) for line in found["partitions"][0].splitlines() if line.strip()]
-    if found["config"][0]:
-        settings = (line.partition("=") for line in found["config"][0].splitlines() if "=" in line)
-        result["config"] = {key.strip(): value.strip() for key, _, value in settings if key.strip() in _CONFIG_KEYS}
-    result["error"] = errors[0] if errors else ""
+    if found["ping"][1]:
+        raise CommandError(found["ping"][1])
+    result: Json = {"ping": found["ping"][0], "unread": {}}
+    errors = {name: error for name, (_, error) in found.items() if error}
+    read = {"nodes": lambda text: _nodes(text, end), "partitions": _partitions, "config": _settings}
+    for name in [name for name in read if found[name][0]]:
+        try:
+            result[name] = read[name](found[name][0])
+        except CommandError as error:
+            errors[name] = str(error)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            result["unread"][name] = f"{type(error).__name__}: {error}"[:200]
+    if _SLOW not in errors.get("nodes", _SLOW) and "partitions" in result and "config" in result:
+        result["unread"]["nodes"] = errors.pop("nodes")  # the controllers do answer: these programs have no JSON to say
+    result["error"] = next(iter(errors.values()), "")
     return result
 
 
-_NODE_KEYS = (
-    "name", "state", "state_flags", "reason", "reason_set_by_user", "real_memory", "cpus", "slurmd_version", "address",
-    "partitions",
-)  # fmt: skip
+def _nodes(text: str, end: float) -> list[Json]:
+    """From what sinfo says; where it tells of no nodes, which it does not since 23.02, scontrol is asked."""
+    told = slurm_json.nodes(text)
+    if told is None:
+        told = slurm_json.nodes(run("scontrol", "show", "nodes", "--json", timeout=max(0.5, end - time.monotonic())))
+    if told is None:
+        raise ValueError("neither sinfo nor scontrol tells of nodes")
+    return told
+
+
+def _partitions(text: str) -> list[dict[str, str]]:
+    return [_pairs(line) for line in text.splitlines() if line.strip()]
+
+
+def _settings(text: str) -> dict[str, str]:
+    settings = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key.strip(): value.strip() for key, _, value in settings if key.strip() in _CONFIG_KEYS}
+
+
+_SLOW = "no answer in"
+"""How plumbline.remote.command calls a program that did not end in time."""
 _CONFIG_KEYS = frozenset(
     {"SlurmctldTimeout", "SlurmdTimeout", "SlurmctldPidFile", "StateSaveLocation", "ClusterName", "SLURM_VERSION"}
 )

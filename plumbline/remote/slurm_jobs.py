@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import json
 import os
 import pwd
 import secrets
@@ -18,6 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from plumbline.remote import slurm_json
 from plumbline.remote.command import CommandError
 from plumbline.remote.types import Json
 
@@ -138,9 +138,12 @@ class _Session:
                 said = self.call(["sacct", "--json", "-j", ",".join(job["id"] for job in ended)])
             except CommandError as error:
                 return str(error)
-            told = json.loads(said or "{}")
+            try:
+                told = slurm_json.records(said)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                return f"what sacct says cannot be read: {type(error).__name__}: {error}"[:300]
             for job in ended:
-                job["records"] = [_record(r) for r in told.get("jobs", ()) if job["id"] in _ids(r)]
+                job["records"] = [record for ids, record in told if job["id"] in ids]
             if all(len(job["records"]) >= len(job["tasks"]) and _written(job) for job in ended):
                 break
             if time.monotonic() + _POLL_S > end:
@@ -181,22 +184,6 @@ def _ended(job: Json) -> bool:
 def stuck(task: Json) -> bool:
     """Whether a task waits for what does not come about by itself."""
     return task["state"] == "PENDING" and task["reason"] not in _TURN
-
-
-def _record(told: Json) -> Json:
-    state, code = told.get("state") or {}, told.get("exit_code") or {}
-    return {
-        "state": state.get("current", ""),
-        "exit": code.get("return_code"),
-        "account": told.get("account", ""),
-        "nodes": told.get("nodes", ""),
-        "cluster": told.get("cluster", ""),
-    }
-
-
-def _ids(told: Json) -> set[str]:
-    array = told.get("array") or {}
-    return {str(told.get("job_id")), str(array.get("job_id"))}
 
 
 def _written(job: Json) -> bool:

@@ -20,7 +20,6 @@ class Run:
     seconds: float
     results: tuple[Result, ...]
     selection: str = ""
-    aborted: str = ""
     notes: tuple[str, ...] = ()
 
     @cached_property

@@ -55,6 +55,15 @@ def on(kind: str, who: Who = "every", where: str = "") -> Cases:
     return cases
 
 
+def over_https(cases: Cases) -> Cases:
+    """Those of `cases` where servers listen for HTTPS at all."""
+
+    def some(bed: Bed) -> list[Case]:
+        return [*cases(bed)] if bed.consul and bed.consul.server.https else []
+
+    return some
+
+
 def setting(name: str, who: Who = "every", where: str = "") -> Cases:
     """Each node with an agent, as one of its settings: its name; subject consul-setting:NODE/NAME."""
 
@@ -63,6 +72,16 @@ def setting(name: str, who: Who = "every", where: str = "") -> Cases:
         return [case(bed, f"consul-setting:{node}/{name}", node, id=node, where=path) for node in _nodes(bed, who)]
 
     return cases
+
+
+def certified(cases: Cases) -> Cases:
+    """Those of `cases` for HTTPS that asks for a client's certificate; none where the bed file wants no such thing."""
+
+    def some(bed: Bed) -> list[Case]:
+        wanted = bed.consul and bed.consul.server.https and bed.consul.client_certificate
+        return [*cases(bed)] if wanted else []
+
+    return some
 
 
 def whole(part: str, where: str = "") -> Cases:

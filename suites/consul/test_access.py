@@ -10,7 +10,7 @@ from plumbline.facts.consul import Consul
 from plumbline.facts.consul_agent import denied
 from plumbline.outcome import Unknown
 from plumbline.subjects import Thing
-from suites.consul.cases import gate, on, policies, whole
+from suites.consul.cases import certified, gate, on, policies, whole
 
 
 @check(
@@ -146,7 +146,7 @@ def test_nobody_was_given_rights(declared: Declared, consul: Consul) -> None:
     consequence="whoever has found a token can use it from anywhere, without a certificate of this bed",
     source="seed 001, fact 127 (L7234)",
 )
-@for_each("node", on("uncertified", "servers", where="client_certificate"))
+@for_each("node", certified(on("uncertified", "servers", where="client_certificate")))
 def test_a_client_without_a_certificate_is_refused(node: str, consul: Consul) -> None:
     """HTTPS of a server refuses whoever shows no certificate, where the bed file wants one."""
     answered = consul.server(node)["uncertified"]

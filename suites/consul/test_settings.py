@@ -6,7 +6,7 @@ from plumbline.bed import Bed
 from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
 from plumbline.facts.consul import Consul
-from suites.consul.cases import Listening, binds, on, setting
+from suites.consul.cases import Listening, binds, on, over_https, setting
 
 _RESTART = "on {node}: see /etc/consul.d/consul.hcl; consul validate /etc/consul.d; systemctl restart consul"
 
@@ -134,7 +134,7 @@ def test_rpc_is_by_tls_in_both_directions(node: str, consul: Consul, bed: Bed) -
     consequence="the API of {node} can be spoken to by whoever has a token and no certificate, or over an old TLS",
     source="seed 001, fact 127 (L7234)",
 )
-@for_each("node", setting("https-tls", "servers", where="client_certificate"))
+@for_each("node", over_https(setting("https-tls", "servers", where="client_certificate")))
 def test_https_wants_what_is_declared(node: str, consul: Consul, bed: Bed) -> None:
     """HTTPS asks for a client's certificate if the bed file says so, and speaks TLS 1.2 or newer."""
     tls = consul.agent(node).https
@@ -231,7 +231,7 @@ def test_an_agent_listens_where_it_should_and_nowhere_else(port: Listening, fact
     listening = {p: frozenset(facts.node(port.node).listening(p, number)) for p in protocols}
 
     for protocol, addresses in listening.items():
-        assert addresses == port.addresses, found(
+        assert _everywhere(addresses) == port.addresses, found(
             f"{protocol} {number} on {_or_nothing(addresses)}", expected=_or_nothing(port.addresses)
         )
 
@@ -242,6 +242,11 @@ def _kind(server: bool) -> str:
 
 def _or_nothing(addresses: frozenset[str]) -> str:
     return ", ".join(sorted(addresses)) or "no address"
+
+
+def _everywhere(addresses: frozenset[str]) -> frozenset[str]:
+    """Go listens on :: where it is told 0.0.0.0, and so for both families."""
+    return frozenset("0.0.0.0" if address == "::" else address for address in addresses)
 
 
 def _go(seconds: float) -> str:

@@ -49,14 +49,19 @@ def parts(part: str, *, on: Literal["flow", "source", "gateways"] = "flow") -> C
     return cases
 
 
+def pages(bed: Bed) -> list[Case]:
+    """The page of each inspected flow to a persona that names itself in its pages: Path, subject flow:SOURCE>TARGET/page."""
+    return [one for one in parts("page")(bed) if bed.personas[one.value.target].header]
+
+
 def records(part: str) -> Cases:
-    """As `parts`, where the firewall keeps a record; no case where the bed file names none.
+    """As `parts`, where the firewall keeps a record that somebody can read; no case where it does not.
 
     The last request of an agent to a persona may have been for its cloned page.
     """
 
     def cases(bed: Bed) -> list[Case]:
-        found = parts(part)(bed) if bed.ngfw and bed.ngfw.record else []
+        found = parts(part)(bed) if bed.ngfw and bed.ngfw.record and bed.nodes[bed.ngfw.node].ssh else []
         return [replace(one, needs=(*one.needs, f"cloned:{one.value.target}")) for one in found]
 
     return cases

@@ -69,16 +69,18 @@ def test_an_agent_reaches_the_persona(flow: Path, facts: Facts) -> None:
     consequence="agents measure the firewall's error page, not the persona",
     source="seed 000, chapter 13",
 )
-@for_each("flow", cases.parts("page"))
+@for_each("flow", cases.pages)
 def test_the_page_is_the_persona_s_own(flow: Path, bed: Bed, page: Shown) -> None:
     """The page comes with status 200 and names the persona's own workload."""
-    answer, workload = page(flow), bed.personas[flow.target].workload
+    answer, persona = page(flow), bed.personas[flow.target]
 
     assert answer.status == 200, found(
         f"status {answer.status or answer.facts.get('http_error', 'none')} (from {answer.where})", expected="status 200"
     )
-    who = answer.http["headers"].get("x-persona")
-    assert who == workload, found(f"the page is of {who or 'nobody'}", expected=f"the page of {workload}")
+    who = answer.http["headers"].get((persona.header or "").lower())
+    assert who == persona.workload, found(
+        f"the page is of {who or 'nobody'}", expected=f"the page of {persona.workload}"
+    )
 
 
 @check(

@@ -17,7 +17,7 @@ from suites.kubernetes import cases
 
 def autoscaler(facts: Facts, workload: Thing[Workload]) -> dict[str, Any] | None:
     """The HorizontalPodAutoscaler whose target a workload is."""
-    wanted = {"kind": workload.spec.kind, "name": workload.name}
+    wanted = {"kind": workload.spec.kind, "name": workload.spec.called(workload.name)}
     for item in facts.kubernetes.objects("horizontalpodautoscalers"):
         target = item["spec"]["scaleTargetRef"]
         if item["metadata"]["namespace"] == workload.spec.namespace and wanted.items() <= target.items():

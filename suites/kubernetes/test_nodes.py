@@ -12,6 +12,7 @@ from plumbline.facts import Facts
 from plumbline.facts.age import just_ready
 from plumbline.facts.cluster import Member
 from plumbline.outcome import Unknown
+from plumbline.release import is_of
 from plumbline.subjects import Thing
 from suites.kubernetes import cases
 from suites.kubernetes.cases import Trait
@@ -83,10 +84,10 @@ def test_a_node_is_not_short_of_anything(trait: Trait, facts: Facts) -> None:
 )
 @for_each("trait", cases.versions)
 def test_a_kubelet_is_of_the_declared_version(trait: Trait, facts: Facts, bed: Bed) -> None:
-    """The kubelet is of the version that the bed declares."""
+    """The kubelet is of the version that the bed declares, or of one that begins so."""
     version, declared = member(facts, trait.node).version, bed.kubernetes.version if bed.kubernetes else ""
 
-    assert version == declared, found(version, expected=declared)
+    assert is_of(version, declared), found(version, expected=declared)
 
 
 @check(

@@ -155,8 +155,7 @@ def shared_networks(bed: Bed) -> Iterator[Case]:
 def persona_addresses(bed: Bed) -> Iterator[Case]:
     """The address of each persona whose gateway can be asked who has it: Thing[Persona]."""
     for one in subjects.personas(bed):
-        gateway = bed.networks[one.value.spec.network].gateway
-        if gateway and bed.nodes[gateway].ssh:
+        if bed.asking_gateway(one.value.spec.network):
             name = one.value.name
             yield case(bed, f"persona-address:{name}", one.value, id=name, where=f"personas.{name}")
 

@@ -172,19 +172,24 @@ def writers(bed: Bed) -> list[Case]:
 
 def readers(bed: Bed) -> list[Case]:
     """Workloads that use an export: Thing[Workload]."""
-    return _nfs_users(bed, "nfs-path", attached=False)
+    return _nfs_users(bed, "nfs-path")
 
 
 def attached_readers(bed: Bed) -> list[Case]:
-    """Those of them that are on the data plane too, behind a gateway: Thing[Workload]."""
-    return _nfs_users(bed, "nfs-port", attached=True)
+    """Those of them that are on the data plane too, behind a gateway that can be asked from: Thing[Workload]."""
+    networks = {name: bed.attachments[w.attach].network for name, w in bed.workloads.items() if w.attach}
+    return [
+        one
+        for one in _nfs_users(bed, "nfs-port")
+        if one.value.name in networks and bed.asking_gateway(networks[one.value.name])
+    ]
 
 
-def _nfs_users(bed: Bed, kind: str, *, attached: bool) -> list[Case]:
+def _nfs_users(bed: Bed, kind: str) -> list[Case]:
     return [
         case(bed, f"{kind}:{name}", Thing(name, w), where=f"storage.{w.storage}.nfs", also=[f"workload:{name}"])
         for name, w in bed.workloads.items()
-        if w.storage and bed.storage[w.storage].nfs and (w.attach or not attached)
+        if w.storage and bed.storage[w.storage].nfs
     ]
 
 

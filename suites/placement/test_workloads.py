@@ -47,7 +47,9 @@ def test_a_workload_has_a_controller(workload: Declared, facts: Facts) -> None:
     """There is a controller of the declared kind and name."""
     known = facts.kubernetes.controller(workload.name)
 
-    assert known is not None, found(f"no {workload.spec.kind} {workload.name} in {workload.spec.namespace}")
+    assert known is not None, found(
+        f"no {workload.spec.kind} {workload.spec.called(workload.name)} in {workload.spec.namespace}"
+    )
 
 
 @check(

@@ -9,6 +9,7 @@ from plumbline.check import check, for_each, found
 from plumbline.facts import Facts
 from plumbline.facts.slurm import SlurmFacts
 from plumbline.outcome import Unknown
+from plumbline.release import is_of
 from plumbline.subjects import Thing
 from suites.slurm import cases
 
@@ -149,7 +150,7 @@ def test_a_node_has_the_declared_version(node: str, slurm: SlurmFacts, declared:
     if not version:
         raise Unknown("the node has told the controller none", cause=f"slurm-node:{node}")
 
-    assert version == wanted or version.startswith(f"{wanted}."), found(version, expected=wanted)
+    assert is_of(version, wanted), found(version, expected=wanted)
 
 
 @check(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,21 @@ def test_yaml_1_2_is_read(small_with: Callable[[str], Bed]) -> None:
 
     assert bed.workloads["files"].on == {"role": "web"}
     assert bed.waivers[0].until == "2030-01-01"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("waivers: [{check: a.b, who: me, why: it is Sunday, until: 2027-06-31}]", "expected a day such as 2027-06-30"),
+        ("budgets: {slurm_awnser: 4s}", "nobody reads slurm_awnser; did you mean slurm_answer?"),
+        ("budgets: {consul_failover: 20s, gone: 5s}", ""),
+    ],
+)
+def test_a_slip_that_would_be_kept_without_a_word_is_told(
+    small_with: Callable[[str], Bed], text: str, said: str
+) -> None:
+    with pytest.raises(BedError, match=re.escape(said)) if said else nullcontext():
+        small_with(text)
 
 
 @pytest.mark.parametrize(

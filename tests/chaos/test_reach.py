@@ -48,6 +48,15 @@ def test_a_command_runs_on_a_node_whatever_is_in_its_words(reach: Reach) -> None
     assert reach.run("node", ["cat"], input="by standard input") == "by standard input"
 
 
+def test_port_and_user_of_a_node_count_beside_a_configuration(tmp_path: Path) -> None:
+    declared = small(tmp_path)
+    node = declared.nodes["n1"].model_copy(update={"port": 2222, "user": "ada"})
+    with Reach(declared.model_copy(update={"nodes": {"n1": node}}), Access(ssh_config=tmp_path / "config")) as reach:
+        words = " ".join(reach._ssh("n1"))
+
+    assert words.endswith("-l ada -p 2222 -- n1")
+
+
 @needs_sshd
 def test_a_command_that_fails_says_where_and_why(reach: Reach) -> None:
     assert reach.ask("node", ["sh", "-c", "exit 3"]).code == 3

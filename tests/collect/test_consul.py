@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,14 +16,15 @@ from plumbline.bed import Bed, load
 from plumbline.collect import consul, plan
 from plumbline.collect.access import Access
 from plumbline.collect.planned import World
-from plumbline.facts.consul import Consul, parsed
+from plumbline.facts.consul import Consul
 from plumbline.facts.consul_agent import Agent
+from plumbline.facts.consul_rules import parsed
 from plumbline.facts.facts import Facts
 from plumbline.facts.source import Source
 from plumbline.outcome import Unknown
 from plumbline.remote import consul as remote
+from tests.collect.consuls import TOKEN, Server, serving
 
-TOKEN = "00000000-1111-2222-3333-444444444444"
 BED = """
 version: 1
 bed: c1
@@ -49,87 +48,10 @@ budgets: {consul_api: 500ms, consul_replication: 100ms}
 """
 
 
-@dataclass
-class Server:
-    """A server of Consul, pretended: answers by path, and who may ask."""
-
-    port: int = 0
-    leader: str = "127.0.0.1:8300"
-    known: bool = True
-    blind: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
-    silent: bool = False
-    keys: dict[str, str] = field(default_factory=dict)
-    pages: dict[str, Any] = field(default_factory=dict)
-
-    def answer(self, method: str, path: str, token: str, body: str) -> tuple[int, Any]:
-        """Status and body."""
-        if path.startswith("/v1/status/"):
-            return 200, self.leader if path.endswith("leader") else [self.leader]
-        if token != TOKEN or not self.known:
-            return (200, []) if path == "/v1/agent/members" and not token else (403, "rpc error: ACL not found")
-        if any(path.startswith(part) for part in self.lacks):
-            return 403, "Permission denied: token with AccessorID 'x' lacks permission 'operator:read'"
-        if path.startswith("/v1/kv/"):
-            return self._key(method, path, body)
-        if path == "/v1/internal/acl/authorize":
-            may = [(right["Resource"], right["Access"]) for right in json.loads(body)]
-            never = ("keyring", *self.blind)
-            return 200, [{"Allow": access == "read" and kind not in never} for kind, access in may]
-        return (200, self.pages[path]) if path in self.pages else (404, "")
-
-    def _key(self, method: str, path: str, body: str) -> tuple[int, Any]:
-        if method == "PUT":
-            self.keys[path] = body
-            return 200, True
-        if method == "DELETE":
-            return 200, self.keys.pop(path, None) is not None
-        return (200, self.keys[path]) if path in self.keys else (404, "")
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    pretended = Server()
-
-    class Page(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if pretended.silent:
-                time.sleep(2)
-            length = int(self.headers.get("Content-Length") or 0)
-            asked = (self.command, urlsplit(self.path).path, self.headers.get("X-Consul-Token", ""))
-            status, said = pretended.answer(*asked, self.rfile.read(length).decode())
-            text = (said if isinstance(said, str) and status != 200 else json.dumps(said)).encode()
-            if "raw" in self.path and status == 200:
-                text = str(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_PUT = do_POST = do_DELETE = do_GET
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    pretended.port = listening.server_address[1]
-    check = {"Status": "passing", "Output": "", "ServiceID": "web-two", "Interval": "1m30s", "Timeout": "10s"}
-    pretended.pages = {
-        "/v1/agent/members": [{"Name": "one", "Addr": "127.0.0.1", "Status": 1, "Tags": {"role": "consul"}}],
-        "/v1/health/state/any": [check],
-        "/v1/catalog/service/web": [
-            {"ServiceID": "web-two", "Node": "two", "ServiceAddress": "192.0.2.9", "Address": "", "ServicePort": 80}
-        ],
-        "/v1/operator/autopilot/health": {"Healthy": True, "FailureTolerance": 0, "Servers": []},
-        "/v1/acl/policy/name/vault": {"Rules": 'key_prefix "vault/" { policy = "write" }'},
-        f"/v1/acl/token/{consul.ANONYMOUS}": {"Policies": []},
-    }
-    threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
-    yield pretended
-    listening.shutdown()
-    listening.server_close()
+    with serving() as pretended:
+        yield pretended
 
 
 @pytest.fixture
@@ -166,6 +88,23 @@ def test_a_key_is_written_read_and_taken_away_again(bed: Bed, tmp_path: Path, se
     assert server.keys == {}
 
 
+def test_a_collector_that_is_ended_takes_its_key_away(
+    bed: Bed, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consul, "_writing", threading.Lock())
+    monkeypatch.setattr(consul, "_ending", threading.Event())
+    server.late = True
+    patient = bed.model_copy(update={"budgets": {**bed.budgets, "consul_replication": timedelta(seconds=20)}})
+    access = Access(credentials={"consul": TOKEN})
+    threading.Thread(target=consul.collect, args=(patient, access, True, 1.0), daemon=True).start()
+    while not server.keys:
+        time.sleep(0.01)
+
+    consul.tidy(1.5)
+
+    assert server.keys == {}
+
+
 def test_a_run_that_only_reads_writes_no_key(bed: Bed, tmp_path: Path) -> None:
     with pytest.raises(Unknown, match="only reads"):
         _ = facts(bed, tmp_path, active=False).key
@@ -178,6 +117,13 @@ def test_without_a_token_nothing_is_asked(bed: Bed, tmp_path: Path) -> None:
     with pytest.raises(Unknown) as unknown:
         said.server("one")
     assert unknown.value.cause == "consul-gate:token"
+
+
+def test_a_mistake_of_the_gate_is_no_silence_of_a_server(bed: Bed, tmp_path: Path) -> None:
+    Source("rubbish", "KeyError: 'x'").write(tmp_path / "consul.json")
+
+    with pytest.raises(Unknown, match="KeyError"):
+        Consul(Facts(tmp_path, bed), bed).silence("one")
 
 
 def test_a_token_that_is_no_more_is_told(bed: Bed, tmp_path: Path, server: Server) -> None:
@@ -248,10 +194,47 @@ def test_no_secret_is_kept(bed: Bed, tmp_path: Path) -> None:
     assert TOKEN not in (tmp_path / "consul.json").read_text()
 
 
-def test_rules_are_read_as_the_bed_file_writes_them() -> None:
-    rules = 'operator = "read"\nkey_prefix "a/" {\n  policy = "write"\n}\nkey_prefix "b/" { policy = "read" }'
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'operator = "read"\nkey_prefix "a#/" {\n  policy = "write"\n}\nkey_prefix "b/" { policy = "read" }',
+        '# key "x" { policy = "write" }\noperator = "read" // all\n"key_prefix" "a#/" { policy = "write" } /* acl = "write"\n */'
+        'key_prefix "b/" {\n # so that\n "policy" = "read" }',
+        '{"operator": "read", "key_prefix": {"a#/": {"policy": "write"}, "b/": {"policy": "read"}}}',
+    ],
+    ids=["short", "commented and quoted", "JSON"],
+)
+def test_rules_are_read_as_the_bed_file_writes_them(rules: str) -> None:
+    assert parsed(rules) == {"operator": "read", "key_prefix": {"a#/": "write", "b/": "read"}}
 
-    assert parsed(rules) == {"operator": "read", "key_prefix": {"a/": "write", "b/": "read"}}
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'service "web" { policy = "read" intentions = "write" }',
+        'namespace "x" { acl = "write" }',
+        'key_prefix "b/" { policy = "write" }',
+        'node_prefix "" { policy = "write"',
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_not_left_out(more: str) -> None:
+    with pytest.raises(Unknown, match="cannot read"):
+        parsed(f'key_prefix "b/" {{ policy = "read" }}\n{more}')
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        '{"acl": "write", "acl": "read"}',
+        '{"key": {"a": {"policy": "read", "x": 1}}}',
+        '{"key": [{"a": {"policy": "read"}}]}',
+        '{"acl": 1}',
+        "{",
+    ],
+)
+def test_json_that_is_no_rule_is_not_left_out(rules: str) -> None:
+    with pytest.raises(Unknown, match="cannot read"):
+        parsed(rules)
 
 
 def test_names_and_ports_are_asked_of_each_agent(bed: Bed) -> None:
@@ -306,6 +289,21 @@ def test_a_later_key_wins(disk: dict[str, Any]) -> None:
 
     assert len(said["configured"]) == 1
     assert said["configured"] != said["lan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("zz.json", '{"encrypt": "KEY", "acl": {"tokens": {"agent": "x"}}}'),
+        ("zz.hcl", '/*\nencrypt = "OLD"\n*/ encrypt = "KEY" acl { tokens { agent = "x" } }'),
+    ],
+)
+def test_a_key_is_read_wherever_it_stands_in_its_line(disk: dict[str, Any], name: str, text: str) -> None:
+    Path(disk["config"], name).write_text(text)
+    said = remote.describe(disk)
+
+    assert said["keyrings"]["configured"] == said["keyrings"]["lan"]
+    assert said["tokens"]["configured"]
 
 
 def test_an_agent_is_asked_as_gate_as_nobody_and_as_a_stranger(disk: dict[str, Any], server: Server) -> None:

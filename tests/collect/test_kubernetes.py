@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from plumbline.collect import Access, kubernetes
 from plumbline.facts.cluster import Cluster
 from plumbline.facts.source import Source
 from plumbline.outcome import Unknown
+from suites.kubernetes.test_api import test_the_api_server_answers as judge
 from tests.collect import api, objects
 from tests.collect.bed import small
 from tests.collect.certificates import Authority
@@ -128,14 +131,19 @@ def test_an_answer_that_is_no_json_is_rubbish(bed: Bed, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "users: []"])
-def test_a_kubeconfig_that_cannot_be_used_is_refused(bed: Bed, tmp_path: Path, text: str | None) -> None:
+def test_a_kubeconfig_that_cannot_be_used_is_no_fault_of_the_api_server(
+    bed: Bed, tmp_path: Path, text: str | None
+) -> None:
     path = tmp_path / "kubeconfig"
     if text is not None:
         path.write_text(text)
     found = kubernetes.collect(bed, Access(kubeconfig=path), {})
 
-    assert found.outcome == "refused"
+    assert found.outcome == "unusable"
     assert str(path) in (found.error or "")
+    facts: Any = SimpleNamespace(raw=lambda _: found)
+    with pytest.raises(Unknown, match="nobody was asked"):
+        judge("https://localhost", facts)
 
 
 def test_the_community_goes_to_nobody_but_the_probes(tmp_path: Path, source: Source) -> None:

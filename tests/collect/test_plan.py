@@ -11,9 +11,12 @@ from plumbline.collect import plan, trim
 from plumbline.collect.planned import Planned, World
 from plumbline.facts.cluster import Cluster
 from tests.collect import objects
-from tests.collect.bed import small
+from tests.collect.bed import TEXT, small
 from tests.collect.certificates import Authority
 
+REFUSED = """expect: refused}
+  - {from: agent, to: persona-1, expect: refused}
+  - {from: personas, to: personas, expect: refused}"""
 PERSONA_CA = Authority("persona-ca")
 
 
@@ -52,6 +55,13 @@ def test_every_agent_asks_every_persona_with_the_bundle_that_it_trusts(bed: Bed)
     assert (probe.args["ca"], probe.args["name"]) == ("PEM", "one.test")
 
 
+def test_the_header_in_which_a_persona_names_itself_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "bed.yaml").write_text(TEXT.replace("quic: true", "quic: true, header: X-Whose"))
+    (probe,) = of(plan.probes(world(load(tmp_path / "bed.yaml"))), "tls", "page")
+
+    assert probe.args["http"] == {"path": "/", "keep": ["X-Whose"]}
+
+
 def test_bad_origins_are_asked_for_where_they_are(bed: Bed) -> None:
     (probe,) = of(plan.probes(world(bed)), "tls", "bad-origin")
 
@@ -63,6 +73,25 @@ def test_an_appliance_is_asked_nothing_and_its_origins_are_asked_elsewhere(bed: 
 
     assert "fw" not in plans
     assert [p.pod for p in of(plans, "tls", "origin")] == ["personas/persona-1-x"]
+
+
+def test_every_refused_way_is_asked_by_the_ends_that_its_check_names(tmp_path: Path) -> None:
+    text = TEXT.replace("  persona-1: {workload: persona-1, name", "  first: {workload: persona-1, name").replace(
+        "authorities:\n",
+        "  second: {workload: persona-2, name: two.test, address: 10.1.1.3, network: persona-1}\nauthorities:\n",
+    )
+    text = text.replace(
+        "workloads:\n",
+        "workloads:\n  persona-2: {namespace: personas, kind: Deployment, program: persona, attach: p1}\n",
+    )
+    (tmp_path / "bed.yaml").write_text(text.replace("expect: inspected}", REFUSED))
+    bed = load(tmp_path / "bed.yaml")
+    found = world(bed)
+    assert found.cluster
+
+    asked = {(p.source, p.target) for p in of(plan.probes(found), "tcp", "refused")}
+
+    assert asked == {("agent", "persona-1"), ("agent", "first"), ("agent", "second"), ("persona-1", "second")}
 
 
 def test_a_whole_frame_is_what_the_network_promises(bed: Bed) -> None:

@@ -37,6 +37,14 @@ def test_every_node_logs_in_to_every_other_by_each_name(bed: Bed, planned: list[
     assert any(p.args["host"][0].isdigit() for p in logins)
 
 
+def test_no_two_nodes_log_in_to_the_same_one_first(bed: Bed, planned: list[Planned]) -> None:
+    ssh = bed.ssh_certificates
+    assert ssh is not None
+    firsts = {source: next(p.target for p in of(planned, "login") if p.source == source) for source in ssh.on}
+
+    assert sorted(firsts.values()) == sorted(ssh.on)
+
+
 @pytest.mark.parametrize("purpose", ["login-plain", "login-other"])
 def test_every_node_refuses_what_it_must(bed: Bed, planned: list[Planned], purpose: str) -> None:
     ssh = bed.ssh_certificates

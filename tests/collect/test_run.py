@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from plumbline.bed import Bed
+from plumbline.bed import Bed, load
 from plumbline.collect import Access, collect
+from plumbline.collect.run import _longest
 from plumbline.facts import Facts, Ping, Tls
 from plumbline.outcome import BedUnreachable, Unknown
 from tests.collect import api, objects, sshd
@@ -198,3 +200,13 @@ def test_the_command_ends_with_10_where_the_lab_is_not_up(tmp_path: Path) -> Non
     assert "python -m lab up" in ended.stderr
     assert "python -m lab up" in (tmp_path / "out" / "refused.json").read_text()
     assert "Traceback" not in ended.stderr
+
+
+def test_jobs_are_waited_for_as_long_as_they_may_take(tmp_path: Path) -> None:
+    bed = load(Path(__file__).parents[1] / "lab" / "beds" / "slurm.yaml")
+    assert bed.slurm
+    assert bed.slurm.jobs
+    jobs = bed.slurm.jobs.model_copy(update={"limit": timedelta(minutes=5)})
+    patient = bed.model_copy(update={"slurm": bed.slurm.model_copy(update={"jobs": jobs})})
+
+    assert _longest(patient, 5.0) > 2.5 * 300 > _longest(bed, 5.0)

@@ -21,6 +21,7 @@ from plumbline.facts.source import Source, write_json
 from plumbline.outcome import Unknown
 from plumbline.remote import slurm as remote
 from plumbline.remote import slurm_jobs as jobs
+from plumbline.remote import slurm_json
 
 BED = load(Path(__file__).parents[1] / "lab" / "beds" / "slurm.yaml")
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -101,6 +102,62 @@ def test_a_controller_that_does_not_answer_is_waited_for_no_longer_than_asked(pr
     assert caught.value.cause == "slurm:cluster"
 
 
+LATER = {
+    "name": "jast", "state": ["IDLE", "DRAIN"], "reason": "", "reason_set_by_user": "", "cpus": 2, "version": "23.11.4",
+    "real_memory": {"set": True, "infinite": False, "number": 1024},
+}  # fmt: skip
+COUNTS = {"sinfo": [{"nodes": {"total": 1, "nodes": ["jast"]}, "node": {"state": ["IDLE"]}}]}
+SCONTROL = """case "$*" in ping) printf "{ping}";; *partitions) printf "{partition}";; *--json) cat <<'END'
+{nodes}
+END
+;; *) echo "SlurmdTimeout = 10 sec";; esac"""
+
+
+def later(programs: Path, sinfo: str, nodes: object) -> dict[str, Any]:
+    """What a controller of a later release says, to whom sinfo and `scontrol show nodes` say this."""
+    put(programs, "scontrol", SCONTROL.format(ping=PING, partition=PARTITION, nodes=json.dumps(nodes)))
+    put(programs, "sinfo", sinfo)
+    return remote.describe({"state": {"limit": 4}}, time.monotonic() + 5)
+
+
+def test_a_later_release_tells_of_its_nodes_elsewhere(programs: Path, tmp_path: Path) -> None:
+    slurm = facts_of(tmp_path, later(programs, f"echo '{json.dumps(COUNTS)}'", {"nodes": [LATER]}))
+    node = slurm.node("jast")
+
+    assert (node.state, node.flags, node.memory, node.version) == ("IDLE", {"DRAIN"}, 1024, "23.11.4")
+    assert not slurm.silence
+
+
+@pytest.mark.parametrize(
+    ("sinfo", "nodes"),
+    [
+        (f"echo '{json.dumps(COUNTS)}'", {"nodes": [{"name": "jast"}]}),
+        (f"echo '{json.dumps(COUNTS)}'", {"knots": []}),
+        ("echo rubbish", {}),
+        ("exit 1", {}),
+        ("echo 'sinfo: fatal: no JSON' >&2; exit 2", {}),
+    ],
+)
+def test_an_answer_that_nobody_understands_is_no_silence_of_the_controllers(
+    programs: Path, tmp_path: Path, sinfo: str, nodes: object
+) -> None:
+    slurm = facts_of(tmp_path, later(programs, sinfo, nodes))
+
+    with pytest.raises(Unknown, match="of its nodes cannot be read"):
+        _ = slurm.silence
+    with pytest.raises(Unknown, match="did not say its nodes"):
+        slurm.node("jast")
+    assert slurm.partition("general").nodes == ("erenford", "jast")
+
+
+def test_a_question_that_is_answered_too_late_is_silence(programs: Path, tmp_path: Path) -> None:
+    put(programs, "scontrol", f"printf '{PING}'")
+    put(programs, "sinfo", "exec sleep 9")
+    told = remote.describe({"state": {"limit": 0.3}}, time.monotonic() + 5)
+
+    assert "no answer in 0.3 s" in facts_of(tmp_path, told).silence
+
+
 @pytest.mark.parametrize(
     ("state", "flags", "up_registered_drained"),
     [
@@ -115,7 +172,7 @@ def test_a_controller_that_does_not_answer_is_waited_for_no_longer_than_asked(pr
 def test_each_state_of_a_node_is_its_own(
     tmp_path: Path, state: str, flags: list[str], up_registered_drained: tuple[bool, bool, bool]
 ) -> None:
-    told = {"ping": PING, "nodes": [{**NODE, "state": state, "state_flags": flags}], "error": ""}
+    told = {"ping": PING, "nodes": [{**NODE, "state": state, "state_flags": flags}], "error": "", "unread": {}}
     node = facts_of(tmp_path, {"state": told}).node("jast")
 
     assert (node.up, node.registered, node.drained) == up_registered_drained
@@ -151,13 +208,40 @@ def test_a_file_that_is_not_there_is_told_and_stops_nothing(tmp_path: Path) -> N
     assert told["heartbeat"]["age_s"] is None
 
 
+RECORDS = [
+    {"job_id": 7, "state": {"current": "COMPLETED"}, "exit_code": {"return_code": 0}, "account": "gate"},
+    {"job_id": 7, "state": {"current": ["COMPLETED"]}, "account": "gate", "array": {"job_id": 0, "task_id": {"set": False}},
+     "exit_code": {"status": ["SUCCESS"], "return_code": {"set": True, "infinite": False, "number": 0}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=["22.05", "23.11"])
+def test_a_record_is_read_whatever_release_wrote_it(record: dict[str, Any]) -> None:
+    [(ids, read)] = slurm_json.records(json.dumps({"jobs": [record]}))
+
+    assert "7" in ids
+    assert (read["state"], read["exit"], read["account"]) == ("COMPLETED", 0, "gate")
+
+
+def test_records_that_cannot_be_read_stop_no_job(programs: Path, tmp_path: Path) -> None:
+    put(programs, "sbatch", "echo 7")
+    put(programs, "squeue", 'echo "7|7|COMPLETED|None|jast"')
+    put(programs, "sacct", "echo '{\"jobs\": [7]}'")
+    put(programs, "scancel", "true")
+    wanted = [{"name": "single", "script": "true", "arguments": [], "wanted": "end"}]
+    request = {"user": ME, "folder": str(tmp_path), "limit": 5, "accounting": True, "jobs": wanted}
+    told = jobs.run_jobs(request, time.monotonic() + 5)
+
+    assert "cannot be read" in told["unrecorded"]
+    assert told["jobs"]["single"]["tasks"][0]["state"] == "COMPLETED"
+
+
 def test_all_jobs_are_submitted_followed_and_cleared_away(programs: Path, tmp_path: Path) -> None:
     shared = tmp_path / "jobs"
     shared.mkdir()
     put(programs, "sbatch", SBATCH.format(python=sys.executable))
     put(programs, "squeue", 'printf "7|7|COMPLETED|None|jast\\n8|8|PENDING|AssocMaxCpuPerJobLimit|\\n"')
-    record = {"job_id": 7, "state": {"current": "COMPLETED"}, "exit_code": {"return_code": 0}, "account": "gate"}
-    put(programs, "sacct", f"cat <<'END'\n{json.dumps({'jobs': [record]})}\nEND")
+    put(programs, "sacct", f"cat <<'END'\n{json.dumps({'jobs': RECORDS[:1]})}\nEND")
     put(programs, "scancel", f'echo "$@" > {tmp_path}/cancelled')
     wanted = [
         {"name": "single", "script": "echo it", "arguments": [], "wanted": "end"},

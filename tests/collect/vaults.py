@@ -86,7 +86,7 @@ def serving(cluster: Cluster, leaves: dict[str, Leaf], authority: Authority, fol
         for node, leaf in leaves.items():
             server = _Server((NODES[node], cluster.port), _handler(cluster, node))
             cluster.port = server.server_port
-            server.socket = _context(leaf, authority, folder).wrap_socket(
+            server.socket = certified(leaf, authority, folder).wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -109,7 +109,8 @@ class _Server(http.server.ThreadingHTTPServer):
         """A client that was refused is no error."""
 
 
-def _context(leaf: Leaf, authority: Authority, folder: Path) -> ssl.SSLContext:
+def certified(leaf: Leaf, authority: Authority, folder: Path) -> ssl.SSLContext:
+    """A server that wants a client certificate of an authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     file = folder / "server.pem"
     file.write_text(leaf.certificate + leaf.key)

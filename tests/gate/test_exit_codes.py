@@ -51,6 +51,16 @@ def test_1_when_a_check_is_unknown(tiny: Tiny) -> None:
     assert run.last_line.startswith("UNKNOWN · ")
 
 
+def test_1_when_no_check_is_applicable(tiny: Tiny) -> None:
+    tiny.bed("not_applicable:\n  - {check: host.it, why: there is none here}")
+    tiny.suite(PASSES)
+
+    run = tiny.run()
+
+    assert run.code == 1
+    assert run.last_line.startswith(f"UNKNOWN · {tiny.name} · 1 not applicable")
+
+
 def test_2_when_it_is_interrupted_and_what_did_not_run_is_unknown(tiny: Tiny) -> None:
     tiny.suite(
         "@check('host.slow', **ABOUT)\ndef test_slow():\n    open('slow', 'w').close()\n    time.sleep(50)\n" + PASSES
@@ -82,6 +92,17 @@ def test_4_when_the_bed_file_cannot_be_used(tiny: Tiny, text: str) -> None:
     tiny.write("bed.yaml", text)
 
     assert_aborted(tiny.run(), 4, "bed-file", "bed.yaml")
+
+
+@pytest.mark.parametrize("access", ["kubeconfig: '${env:NO_SUCH}'", "ssh: {config: '${env:NO_SUCH}'}"])
+def test_4_when_the_bed_file_takes_its_access_from_what_is_not_set(tiny: Tiny, access: str) -> None:
+    tiny.bed(CLUSTER.replace("kubeconfig: kubeconfig", access))
+    tiny.suite(PASSES, layer="host")
+
+    run = tiny.run("suites")
+
+    assert_aborted(run, 4, "bed-file", "bed.yaml")
+    assert "${env:NO_SUCH} is not set" in run.report["checks"][0]["found"]
 
 
 @pytest.mark.parametrize("option", ["--chaos", "--load"])

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
+from plumbline.redact import HIDDEN
 from tests.gate.tiny import ROOT, Ended, Tiny
 
 SECRET = "correct-horse-battery"
@@ -29,7 +30,7 @@ def test_the_vlan_is_there(vlan): raise Unknown(os.environ['COMMUNITY'], cause='
 @pytest.fixture
 def run(tiny: Tiny) -> Ended:
     """A run with a failure, unknowns, and a secret in all of them."""
-    tiny.bed("access: {kubeconfig: '${env:COMMUNITY}'}")
+    tiny.bed("access: {credentials: {community: '${env:COMMUNITY}'}}")
     tiny.suite(SUITE)
     return tiny.run(COMMUNITY=SECRET)
 
@@ -55,8 +56,21 @@ def test_no_secret_is_written_or_printed(run: Ended) -> None:
         assert "abcdefgh12345" not in text
 
 
+def test_the_name_of_a_file_is_no_secret_and_what_stands_in_its_place_is(tiny: Tiny) -> None:
+    tiny.bed("access: {kubeconfig: '${env:PLACE}', context: '${file:key}', ssh: {config: '${env:COMMUNITY}'},\n"
+             "  credentials: {community: '${env:COMMUNITY}'}}")  # fmt: skip
+    tiny.write("key", "two lines\nof it\n")
+    tiny.suite(
+        "@check('host.it', **ABOUT)\ndef test_it(): raise Unknown(' and '.join(map(os.environ.get, ('PLACE', 'COMMUNITY'))))"
+    )
+
+    run = tiny.run(PLACE="/no/such/kubeconfig", COMMUNITY=SECRET)
+
+    assert run.check("it")["found"] == f"/no/such/kubeconfig and {HIDDEN}"
+
+
 def test_a_secret_in_a_file_is_one_too(tiny: Tiny) -> None:
-    tiny.bed("access: {kubeconfig: '${file:community}'}")
+    tiny.bed("access: {credentials: {community: '${file:community}'}}")
     tiny.write("community", SECRET + "\n")
     tiny.suite(f"raise OSError('{SECRET}')\n")
 
