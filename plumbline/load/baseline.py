@@ -31,6 +31,8 @@ def file(report_dir: Path, bed: str, target: str, kind: str) -> Path:
 
 def rates(now: Result, good: Result, noise: float) -> Iterator[Judged]:
     """The rate of a run beside that of the last good one; `noise` as a share, 0.1 for 10 %."""
+    if not now.whole_seconds():
+        return
     (_, rate, high), (low, before, _) = by_second(now.whole_seconds()), by_second(good.whole_seconds())
     found = f"{rate:.5g} answers a second, {before:.5g} {_when(good)}: {_change(rate, before)}"
     judged = _judged(

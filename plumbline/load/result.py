@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -127,9 +128,9 @@ class Result:
         return self.size * 8 / 1e6 / self.seconds if self.seconds > 0 else 0.0
 
     def whole_seconds(self) -> list[int]:
-        """Good answers in each second that lies in the steady phase as a whole."""
-        inside = [s for s in self.by_second if s.at >= self.began and s.at + 1 <= self.began + self.seconds]
-        return [second.answered for second in inside]
+        """Good answers in each second that lies in the steady phase as a whole: 0 where nothing ended, of which no row tells."""
+        answered = {second.at: second.answered for second in self.by_second}
+        return [answered.get(at, 0) for at in range(math.ceil(self.began), math.floor(self.began + self.seconds))]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -80,17 +80,22 @@ class Judged:
 
 
 def judge(result: Result, target: Target) -> Iterator[Judged]:
-    """Every promise of the target; and, where the run did not come to its end, that it did not."""
+    """Every promise of the target. Of a run that did not come to its end nothing is known, and first why."""
+    judged = [
+        *rates(result, target.promise),
+        *times(result, target.promise),
+        *failures(result, target.promise),
+    ]
     if result.stopped:
         yield Judged("run", "unknown", result.stopped, f"a steady phase of {target.steady.total_seconds():g} s")
-    yield from rates(result, target.promise)
-    yield from times(result, target.promise)
-    yield from failures(result, target.promise)
+        judged = [replace(one, outcome="unknown") for one in judged]
+    yield from judged
 
 
 def rates(result: Result, promise: Promise) -> Iterator[Judged]:
     """What is promised a second: answers, connections, Mbit/s. The spread of the seconds tells how sure it is."""
-    low, middle, high = by_second(result.whole_seconds())
+    seconds = result.whole_seconds()
+    low, middle, high = by_second(seconds)
     scales = {
         "answers a second": (promise.rate, result.rate),
         "new connections a second": (promise.connections, result.connections),
@@ -98,6 +103,9 @@ def rates(result: Result, promise: Promise) -> Iterator[Judged]:
     }
     for what, (wanted, measured) in scales.items():
         if wanted is not None:
+            if not seconds:
+                yield Judged(what, "unknown", "not a whole second was measured", f"at least {wanted:g} {what}")
+                continue
             if not middle:
                 yield settled(result, Judged(what, "failed", f"no {what}", f"at least {wanted:g} {what}"))
                 continue
@@ -116,6 +124,8 @@ def ratio(result: Result, beside: Result | str, promised: Ratio) -> Judged:
     (_, own, high), (_, others, others_high) = by_second(result.whole_seconds()), by_second(beside.whole_seconds())
     if not others:
         return Judged("ratio", "unknown", f"{promised.of} had no answers", expected)
+    if not result.whole_seconds():
+        return Judged("ratio", "unknown", "not a whole second was measured", expected)
     if not own:
         return settled(result, Judged("ratio", "failed", "no answers", expected))
     share, spread = own / others, math.hypot((high - own) / own, (others_high - others) / others)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from locustfiles.engine import failures as failures_of
-from plumbline.bed.model import Promise, Ratio
+from plumbline.bed.throughput import Promise, Ratio, Target
 from plumbline.load import verdict
 from plumbline.load.histogram import of_microseconds
 from plumbline.load.result import Result
@@ -25,6 +25,8 @@ RATIO = Ratio(of="past", rate=0.5)
         ([980, 1010, 890, 1000], "unknown"),
         ([5000], "unknown"),
         ([0, 0, 0], "failed"),
+        ([1000, 0, 0, 1000, 0, 0], "failed"),
+        ([], "unknown"),
     ],
 )
 def test_a_rate_and_its_interval(by_second: list[int], outcome: str) -> None:
@@ -70,6 +72,21 @@ def test_times_suffer_sooner_than_rates_where_others_have_the_processors() -> No
     assert [judged.outcome for judged in verdict.times(seen, promise)] == ["unknown"]
 
 
+def test_a_second_in_which_nothing_ended_counts() -> None:
+    assert result([5, 0, 0, 7]).whole_seconds() == [5, 0, 0, 7]
+
+
+@pytest.mark.parametrize("by_second", [[], [0, 0], [1000, 1010, 990]])
+def test_of_a_run_that_was_stopped_nothing_is_known(by_second: list[int]) -> None:
+    target = Target(profile="p", to="personas", **{"from": "agent"}, users=1, promise=Promise(rate=950))
+    stopped = replace(result(by_second, failures={"status 503": 9}), stopped="it was interrupted")
+
+    judged = list(verdict.judge(stopped, target))
+
+    assert judged[0].found == "it was interrupted"
+    assert {one.outcome for one in judged} == {"unknown"}
+
+
 def test_what_is_kept_in_spite_of_a_saturated_generator_is_kept() -> None:
     seen = result([1000, 1010, 990], sample=replace(CALM, cpu=0.99))
 
@@ -85,6 +102,8 @@ def test_what_is_kept_in_spite_of_a_saturated_generator_is_kept() -> None:
         ([0, 0, 0], [500, 510, 490], "failed"),
         ([300, 310, 290], [0, 0, 0], "unknown"),
         ([300, 310, 290], [500], "unknown"),
+        ([300, 0, 0, 0, 0, 310], [500, 510, 490], "unknown"),
+        ([], [500, 510, 490], "unknown"),
     ],
 )
 def test_a_ratio_has_the_intervals_of_both_rates(own: list[int], beside: list[int], outcome: str) -> None:
