@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from plumbline.bed.types import Count, Duration, Name, Strict
+from plumbline.load.histogram import needed
 
 _PERCENT = re.compile(r"^(\d{1,3}(?:\.\d{1,9})?) ?%$")
 _QUANTILE = re.compile(r"^p(\d{1,2}(?:\.\d{1,3})?)$")
@@ -28,6 +30,11 @@ def _quantile(value: Any) -> Any:
     if not match or float(match[1]) == 0:
         raise ValueError("a percentile such as p50, p99 or p99.9")
     return value
+
+
+def share_of(quantile: str) -> float:
+    """0.99 for p99."""
+    return float(quantile.removeprefix("p")) / 100
 
 
 Share = Annotated[
@@ -177,9 +184,21 @@ class Target(Strict):
             raise ValueError("connections: new, where connections a second are promised")
         if self.connections == "kept" and self.promise.handshake:
             raise ValueError("connections: new, where a time of handshakes is promised")
+        self._can_be_told()
         if self.steady < timedelta(seconds=3):
             raise ValueError("a steady phase of at least 3s: an interval needs a few seconds to be told from")
         return self
+
+    def _can_be_told(self) -> None:
+        """A percentile takes so many answers. Without a pace nobody knows beforehand how many there will be."""
+        promise, planned = self.promise, (self.pace or math.inf) * self.steady.total_seconds()
+        for times in (promise.within, promise.handshake, promise.first_byte, promise.created, promise.scheduled):
+            for name in times:
+                if planned < (takes := needed(share_of(name))):
+                    told = next((p for p in ("p95", "p90", "p50") if needed(share_of(p)) <= planned), "none")
+                    raise ValueError(
+                        f"a longer steady phase, or {told}: {name} takes {takes} answers, and {planned:g} are planned"
+                    )
 
     def _of_its_kind(self) -> None:
         """What is no HTTP has no connections and no first byte, and jobs are counted before any is submitted."""

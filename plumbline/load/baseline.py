@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from plumbline.load.histogram import needed
 from plumbline.load.result import Result
 from plumbline.load.verdict import Judged, by_second, settled
 
@@ -42,10 +43,10 @@ def rates(now: Result, good: Result, noise: float) -> Iterator[Judged]:
 
 
 def times(now: Result, good: Result, noise: float) -> Iterator[Judged]:
-    """The median and the 99th percentile beside those of the last good run."""
-    if not (now.total.counts and good.total.counts):
-        return
+    """The median and the 99th percentile beside those of the last good run, where both have enough answers to tell."""
     for name, share in _SHARES.items():
+        if min(now.total.count, good.total.count) < needed(share):
+            continue
         time, was = now.total.quantile(share) / 1000, good.total.quantile(share) / 1000
         least, most = now.total.interval(share)[0], good.total.interval(share)[1]
         found = f"{name} {time:g} ms, {was:g} ms {_when(good)}: {_change(time, was)}"

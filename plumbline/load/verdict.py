@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
-from plumbline.bed.throughput import Promise, Ratio, Target
-from plumbline.load.histogram import Histogram
+from plumbline.bed.throughput import Promise, Ratio, Target, share_of
+from plumbline.load.histogram import Histogram, needed
 from plumbline.load.result import CREATED, GENERATOR, SCHEDULED, Result, Sample
 
 Outcome = Literal["passed", "failed", "unknown"]
@@ -238,12 +238,19 @@ def _times(result: Result, what: str, within: Mapping[str, timedelta], histogram
         if not histogram.counts:
             yield Judged(what, "unknown", f"{what}: nothing was measured", expected)
             continue
-        share = float(name.removeprefix("p")) / 100
+        share = share_of(name)
         measured, (low, high) = histogram.quantile(share), histogram.interval(share)
         limit_us = limit.total_seconds() * 1e6
-        found = f"{what}: {name} {measured / 1000:g} ms (between {low / 1000:g} and {high / 1000:g})"
+        found = f"{what}: {name} {measured / 1000:g} ms ({_between(low, high)})"
+        if math.isinf(high):
+            found += f" of {histogram.count} answers, where it takes {needed(share)} to tell"
         judged = Judged(what, _outcome(high <= limit_us, low > limit_us), found, expected)
         yield settled(result, judged, of_times=True, missed_by=(low - limit_us) / 1e6)
+
+
+def _between(low: float, high: float) -> str:
+    """An interval of microseconds, in milliseconds."""
+    return f"at least {low / 1000:g}" if math.isinf(high) else f"between {low / 1000:g} and {high / 1000:g}"
 
 
 def _at_least(result: Result, what: str, wanted: float, interval: tuple[float, float, float]) -> Judged:

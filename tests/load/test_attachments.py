@@ -33,7 +33,7 @@ kubernetes: {{version: v1.34.4, api: "{url}", pods: 10.42.0.0/16, services: 10.4
 load:
   limits: {{users: 9, requests: {requests}, time: 30s}}
   targets:
-    made: {{profile: attachments, to: kubernetes, users: 5, pace: 20, factors: {{agents: 3, population: 7}}, timeout: {timeout}, warm_up: 1s, steady: {steady}, promise: {{rate: 15, within: {{p99: 900ms}}, created: {{p99: 500ms}}, scheduled: {{p50: 500ms}}}}}}
+    made: {{profile: attachments, to: kubernetes, users: 5, pace: 20, factors: {{agents: 3, population: 7}}, timeout: {timeout}, warm_up: 1s, steady: {steady}, promise: {{rate: 15, within: {{p90: 900ms}}, created: {{p90: 500ms}}, scheduled: {{p50: 500ms}}}}}}
 """
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -35,6 +35,10 @@ def test_longer_times_are_a_regression_and_say_by_how_much() -> None:
     assert "+233 %" in next(baseline.times(slow, GOOD, 0.1)).found
 
 
+def test_a_percentile_that_too_few_answers_tell_is_not_compared() -> None:
+    assert outcomes(result([30, 30])) == {"answers a second": "failed", "p50": "passed"}
+
+
 def test_a_saturated_generator_is_no_regression() -> None:
     busy = result([700, 710, 690, 700], sample=replace(CALM, cpu=0.98))
 

@@ -129,6 +129,14 @@ def test_a_percentile_and_its_interval(limit: float, outcome: str) -> None:
     assert judged.outcome == outcome, judged
 
 
+@pytest.mark.parametrize(("limit", "outcome"), [(2.0, "unknown"), (1.5, "unknown"), (0.9, "failed")])
+def test_a_percentile_of_too_few_answers_may_be_broken_and_is_never_kept(limit: float, outcome: str) -> None:
+    (judged,) = verdict.times(result([60]), Promise(within={"p99": timedelta(milliseconds=limit)}))
+
+    assert judged.outcome == outcome, judged
+    assert " of 60 answers, where it takes 368 to tell" in judged.found
+
+
 @pytest.mark.parametrize(("lag", "outcome"), [(0.02, "failed"), (0.9, "unknown")])
 def test_being_late_explains_no_more_than_itself(lag: float, outcome: str) -> None:
     late = replace(result([10] * 4, sample=replace(CALM, lag=lag)), total=of_microseconds([1_500_000] * 40))
