@@ -5,6 +5,7 @@ Worse is what lies beyond the intervals of both runs, and beyond the noise that 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from plumbline.load.histogram import needed
+from plumbline.load.intervals import by_second
 from plumbline.load.result import Result
-from plumbline.load.verdict import Judged, by_second, settled
+from plumbline.load.verdict import Judged, Short, settled, short_by
 
 FOLDER = "baselines"
 _SHARES = {"p50": 0.5, "p99": 0.99}
@@ -36,10 +38,9 @@ def rates(now: Result, good: Result, noise: float) -> Iterator[Judged]:
         return
     (_, rate, high), (low, before, _) = by_second(now.whole_seconds()), by_second(good.whole_seconds())
     found = f"{rate:.5g} answers a second, {before:.5g} {_when(good)}: {_change(rate, before)}"
-    judged = _judged(
-        "answers a second", high < low * (1 - noise), found, f"no fewer, but for {noise * 100:g} % of noise"
-    )
-    yield settled(now, judged)
+    wanted = low * (1 - noise)
+    judged = _judged("answers a second", high < wanted, found, f"no fewer, but for {noise * 100:g} % of noise")
+    yield settled(now, judged, short_by(now, high, wanted))
 
 
 def times(now: Result, good: Result, noise: float) -> Iterator[Judged]:
@@ -51,7 +52,7 @@ def times(now: Result, good: Result, noise: float) -> Iterator[Judged]:
         least, most = now.total.interval(share)[0], good.total.interval(share)[1]
         found = f"{name} {time:g} ms, {was:g} ms {_when(good)}: {_change(time, was)}"
         judged = _judged(name, least > most * (1 + noise), found, f"no longer, but for {noise * 100:g} % of noise")
-        yield settled(now, judged, of_times=True)
+        yield settled(now, judged, Short((least - most * (1 + noise)) / 1e6, math.inf), of_times=True)
 
 
 def _when(good: Result) -> str:

@@ -112,6 +112,11 @@ class Result:
         return sum(self.failures.values())
 
     @property
+    def own(self) -> dict[str, int]:
+        """Failures that tell of the generator's machine and not of the bed, by class."""
+        return {name: number for name, number in self.failures.items() if name.startswith(GENERATOR)}
+
+    @property
     def rate(self) -> float:
         """Good answers a second."""
         return self.answered / self.seconds if self.seconds > 0 else 0.0

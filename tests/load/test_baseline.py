@@ -28,6 +28,10 @@ def test_fewer_answers_are_a_regression_beyond_noise(by_second: list[int], outco
     assert outcomes(result(by_second))["answers a second"] == outcome
 
 
+def test_a_last_good_run_of_a_single_second_tells_no_rate() -> None:
+    assert [one.outcome for one in baseline.rates(result([0, 1]), result([1000]), 0.1)] == ["passed"]
+
+
 def test_longer_times_are_a_regression_and_say_by_how_much() -> None:
     slow = replace(result([1000, 1010, 990, 1000]), total=of_microseconds(range(3000, 7000)))
 
@@ -43,6 +47,22 @@ def test_a_saturated_generator_is_no_regression() -> None:
     busy = result([700, 710, 690, 700], sample=replace(CALM, cpu=0.98))
 
     assert outcomes(busy)["answers a second"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("sample", "failures", "outcome"),
+    [
+        ({"lag": 0.02}, {}, "failed"),
+        ({}, {"generator: no free port": 9}, "failed"),
+        ({}, {"generator: none": 900}, "unknown"),
+    ],
+)
+def test_a_regression_is_the_generators_doing_only_as_far_as_that_explains_it(
+    sample: dict[str, float], failures: dict[str, int], outcome: str
+) -> None:
+    slower = result([700, 710, 690, 700], sample=replace(CALM, **sample), failures=failures)
+
+    assert outcomes(slower)["answers a second"] == outcome
 
 
 def test_kept_by_bed_target_and_kind_of_machine(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from locustfiles.engine import failures as failures_of
 from plumbline.bed.throughput import Promise, Ratio, Target
 from plumbline.load import verdict
 from plumbline.load.histogram import of_microseconds
+from plumbline.load.intervals import proportion
 from plumbline.load.result import Result
 from tests.load.measured import CALM, result
 
@@ -122,6 +123,25 @@ def test_a_ratio_to_a_rate_that_was_the_generators_limit_is_not_known_to_be_kept
     assert verdict.ratio(result([1]), "it was not run", RATIO).found == "past: it was not run"
 
 
+@pytest.mark.parametrize(("own", "outcome"), [(0, "failed"), (9, "failed"), (900, "unknown")])
+def test_what_the_generator_could_not_send_explains_as_many_missing_answers(own: int, outcome: str) -> None:
+    seen = result([800, 810, 790], failures={"generator: no free port": own} if own else {})
+
+    judged = [next(verdict.rates(seen, Promise(rate=1000))), verdict.ratio(seen, result([2000, 2010, 1990]), RATIO)]
+
+    assert [one.outcome for one in judged] == [outcome] * 2
+    assert all(one.found.startswith("generator saturated: 900 × generator: no free port") for one in judged) == (
+        own > 9
+    )
+
+
+def test_a_ratio_to_a_rate_that_the_generator_spoilt_is_not_known_to_be_kept() -> None:
+    beside = result([500, 510, 490], failures={"generator: no free port": 500})
+
+    assert verdict.ratio(result([300] * 3), beside, RATIO).outcome == "unknown"
+    assert verdict.ratio(result([100] * 3), beside, RATIO).outcome == "failed"
+
+
 @pytest.mark.parametrize(("limit", "outcome"), [(1.8, "passed"), (1.2, "failed"), (1.5, "unknown")])
 def test_a_percentile_and_its_interval(limit: float, outcome: str) -> None:
     (judged,) = verdict.times(result([400] * 5), Promise(within={"p50": timedelta(milliseconds=limit)}))
@@ -153,6 +173,7 @@ def test_being_late_explains_no_more_than_itself(lag: float, outcome: str) -> No
         ({"status 503": 100}, "failed"),
         ({"status 503": 1}, "unknown"),
         ({"generator: no free port": 50}, "unknown"),
+        ({"generator: no free port": 50, "status 503": 100}, "failed"),
     ],
 )
 def test_failures_are_a_share_of_all_requests(failures: dict[str, int], outcome: str) -> None:
@@ -196,7 +217,7 @@ def test_refusals_are_classes_that_the_engine_counts_under() -> None:
 
 @pytest.mark.parametrize(("failed", "low", "high"), [(0, 0.0, 3.69), (1, 0.0253, 5.57), (10, 4.80, 18.39)])
 def test_the_interval_of_few_failures_is_that_of_the_tables(failed: int, low: float, high: float) -> None:
-    interval = verdict._proportion(failed, 1)[0], verdict._proportion(failed, 1000)[1] * 1000
+    interval = proportion(failed, 1)[0], proportion(failed, 1000)[1] * 1000
 
     assert interval == pytest.approx((low, high), abs=0.01)
 
