@@ -1,10 +1,12 @@
-"""The last good run of a target on the same bed and from the same kind of machine, and whether a run is worse than it.
+"""The last good run of the same load on the same bed and from the same kind of machine, and whether a run is worse.
 
 Worse is what lies beyond the intervals of both runs, and beyond the noise that the bed file grants.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import re
@@ -12,12 +14,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from plumbline.bed import Bed
+from plumbline.bed.throughput import Target
 from plumbline.load.histogram import needed
 from plumbline.load.intervals import by_second
-from plumbline.load.result import Result
+from plumbline.load.result import Result, find
 from plumbline.load.verdict import Judged, Short, settled, short_by
 
 FOLDER = "baselines"
+AGED = 3600.0
+"""Seconds after which a bed is another one than it was when the other target of a ratio was run."""
 _SHARES = {"p50": 0.5, "p99": 0.99}
 
 
@@ -30,6 +36,37 @@ def machine(cpuinfo: str) -> str:
 def file(report_dir: Path, bed: str, target: str, kind: str) -> Path:
     """Where the last good run is kept: baselines/BED/TARGET/MACHINE.json among the reports."""
     return report_dir / FOLDER / bed / target / f"{kind}.json"
+
+
+def declared(bed: Bed, target: str) -> str:
+    """A digest of what the bed file says of a target's load, and of an attack beside it: other load is no comparison."""
+    assert bed.load is not None
+    spec = bed.load.targets[target]
+    told = [bed.bed, spec, bed.load.targets.get(spec.during or "")]
+    said = [
+        one.model_dump(mode="json", exclude={"promise", "source"}) if isinstance(one, Target) else one for one in told
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def last_good(path: Path, now: Result) -> Result | None:
+    """The last good run of the same load; None where there is none."""
+    found = find(path)
+    return found if found and found.declared == now.declared else None
+
+
+def beside(path: Path, bed: Bed, target: str, now: Result) -> Result | str:
+    """The run of another target, whose file this is, for a ratio; or why that is of no use."""
+    found, first = find(path), f"python -m locustfiles {target} comes first"
+    if found is None:
+        return first
+    if found.stopped:
+        return f"{found.stopped}: {first}"
+    if found.declared != declared(bed, target):
+        return f"its last run was of another load: {first}"
+    if (ago := now.began - found.began) > AGED:
+        return f"its last run was {ago / 60:.0f} minutes before: {first}"
+    return found
 
 
 def rates(now: Result, good: Result, noise: float) -> Iterator[Judged]:

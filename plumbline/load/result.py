@@ -84,7 +84,7 @@ class Result:
     `phases` are parts of it, by name: connect and tls have one time for each new connection, first byte for each answer.
     Of an object that is made, `total` goes until it is fulfilled. `costs` are those of the bed, where they were measured,
     and `uses` those of single pods.
-    `stopped` says why it ended before its time, if it did.
+    `stopped` says why it ended before its time, if it did. `declared` is a digest of what the bed file says of the load.
     """
 
     target: str
@@ -100,6 +100,7 @@ class Result:
     costs: tuple[Cost, ...] = ()
     uses: tuple[Use, ...] = ()
     stopped: str = ""
+    declared: str = ""
 
     @property
     def answered(self) -> int:
@@ -159,6 +160,7 @@ class Result:
             "costs": [asdict(cost) for cost in self.costs],
             "uses": [asdict(use) for use in self.uses],
             "stopped": self.stopped,
+            "declared": self.declared,
         }
 
     @classmethod
@@ -174,6 +176,7 @@ class Result:
             generator=tuple(Sample(**sample) for sample in data["generator"]),
             costs=tuple(Cost(**cost) for cost in data.get("costs", ())),
             uses=tuple(Use(**use) for use in data.get("uses", ())),
+            declared=data.get("declared", ""),
         )
 
 
