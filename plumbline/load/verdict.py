@@ -92,7 +92,8 @@ def rates(result: Result, promise: Promise) -> Iterator[Judged]:
                 continue
             if not middle:
                 none = Judged(what, "failed", f"no {what}", f"at least {wanted:g} {what}")
-                yield settled(result, none, Short(answers=0.0 if what == MEGABITS else wanted * result.seconds))
+                answers = 0.0 if what == MEGABITS else wanted * result.seconds
+                yield settled(result, none, Short(result.seconds, answers))
                 continue
             scale = measured / middle  # connections and bits come and go with the answers
             yield _at_least(result, what, wanted, (low * scale, measured, high * scale))
@@ -112,7 +113,7 @@ def ratio(result: Result, beside: Result | str, promised: Ratio) -> Judged:
     if not result.whole_seconds():
         return Judged("ratio", "unknown", "not a whole second was measured", expected)
     if not own:
-        short = Short(answers=promised.rate * others * result.seconds)
+        short = Short(result.seconds, promised.rate * others * result.seconds)
         return settled(result, Judged("ratio", "failed", "no answers", expected), short)
     share, spread = own / others, math.hypot((high - own) / own, (others_high - others) / others)
     low, most = max(0.0, share * (1 - spread)), share * (1 + spread)

@@ -166,6 +166,13 @@ def test_being_late_explains_no_more_than_itself(lag: float, outcome: str) -> No
     assert (rate.outcome, time.outcome) == (outcome if lag < 0.5 else "failed", outcome)
 
 
+def test_being_late_is_no_reason_for_no_answer_at_all() -> None:
+    silent = result([0, 0, 0], sample=replace(CALM, lag=0.02))
+
+    assert [one.outcome for one in verdict.rates(silent, Promise(rate=13))] == ["failed"]
+    assert verdict.ratio(silent, result([500, 510, 490]), RATIO).outcome == "failed"
+
+
 @pytest.mark.parametrize(
     ("failures", "outcome"),
     [
