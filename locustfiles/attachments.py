@@ -50,6 +50,7 @@ class Course:
         self.api = Api(run.asked[0].url, run.settings, self.said)
         self._fleet = Fleet(self.api, run.target.factors, run.target.around.total_seconds())
         self._watching: Any = None
+        self._unwatched = "nothing was watched"
         self._control_plane = ControlPlane(run.bed)
 
     def prepare(self) -> None:
@@ -66,8 +67,12 @@ class Course:
             print(f"load: {error}; the next run removes it", file=sys.stderr)
 
     def begin(self, **_: Any) -> None:
-        """Watches from now on, in a thread that gevent knows nothing of."""
-        version = self.api.call("GET", f"{ATTACHMENTS}?limit=1")["metadata"]["resourceVersion"]
+        """Watches from now on, in a thread that gevent knows nothing of. Locust swallows errors: they are kept to be told."""
+        try:
+            version = self.api.call("GET", f"{ATTACHMENTS}?limit=1")["metadata"]["resourceVersion"]
+        except ApiError as error:
+            self._unwatched = f"nothing was watched: {error}"
+            return
         self.watch = Watch(run.asked[0].url, run.settings, self.said, version, self.journal.seen)
         self._watching = ThreadPool(1).spawn(self.watch.run, monkey.get_original("time", "sleep"))
         gevent.spawn(self._control_plane.look)  # during the warm-up: it costs the nodes a moment, too
@@ -83,11 +88,12 @@ class Course:
             self._watching.wait(timeout=_IMPATIENT)
 
     def tell(self, result: Result) -> None:
-        """What became of the objects; nothing is known where events are missing."""
+        """What became of the objects; nothing is known where objects were made and events of them are missing."""
         self.journal.fill(result, time.monotonic(), time.time() - time.monotonic())
         result.costs = self._control_plane.costs()
-        if self._watching is not None and self.watch.lost:
-            result.stopped = result.stopped or self.watch.lost
+        if self.journal.any_made:
+            missing = self._unwatched if self._watching is None else self.watch.missing
+            result.stopped = result.stopped or missing
 
 
 course: Course

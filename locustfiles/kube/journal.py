@@ -56,6 +56,11 @@ class Journal:
         one = self.objects[name]
         one.planned, one.created, one.failure = planned, now, failure
 
+    @property
+    def any_made(self) -> bool:
+        """Whether the API server has made one: then whoever watches is told of it."""
+        return any(one.planned and not one.failure for one in self.objects.values())
+
     def seen(self, pod: dict[str, Any], now: float) -> None:
         """The watch tells of a change. Only the first sight of each stage counts."""
         one = self.objects.get(pod["metadata"]["name"])

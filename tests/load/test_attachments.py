@@ -96,6 +96,16 @@ def test_what_is_not_fulfilled_in_time_has_failed(start: Start, api: Cluster, tm
     assert not api.pods
 
 
+@pytest.mark.parametrize("refused", ["watch=1", "limit=1"])
+def test_what_nobody_watched_is_unknown(start: Start, api: Cluster, refused: str) -> None:
+    api.refused = refused
+
+    out = said(start())
+
+    assert re.search(r"unknown: nothing was watched: .*50\d", out)
+    assert "failed: " not in out
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_removes_what_it_has_made(start: Start, api: Cluster, how: signal.Signals) -> None:
     process = start(steady="20s")

@@ -93,9 +93,27 @@ def test_a_watch_tells_events_that_come_in_pieces_and_says_what_it_has_lost() ->
 
     watch._take(lines[:40])
     watch._take(lines[40:])
-    assert (seen, watch._version, watch.lost) == (["8", "9"], "9", "")
+    assert (seen, watch._version, watch.missing) == (["8", "9"], "9", "")
     watch._take(b'{"type": "ERROR", "object": {"message": "too old"}}\n')
-    assert watch.lost == "the watch was ended: too old"
+    assert watch.missing == "the watch was ended: too old"
+
+
+def test_a_watch_that_never_begins_says_why() -> None:
+    watch = Watch("https://127.0.0.1:1", Settings(), (), "7", lambda pod, now: None)
+
+    def stop(_: float) -> None:
+        watch.stop()
+
+    watch.run(stop)
+    assert watch.missing.startswith("nothing was watched: Failed to connect")
+
+
+def test_a_watch_that_dies_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch("https://127.0.0.1:1", Settings(ca="/none"), (), "7", lambda pod, now: None)
+    monkeypatch.setattr("locustfiles.engine.easy.prepare", lambda *_: {}["none"])
+
+    watch.run()
+    assert watch.missing == "the watch has ended: KeyError: 'none'"
 
 
 class Recorded(Api):
