@@ -36,6 +36,8 @@ from plumbline.load.result import Result
 
 run = Run("attachments", to=(KUBERNETES,), alone=True)
 _EXIT_UNFULFILLED = 1
+_CREATED = frozenset({201})
+"""The status by which an API server says that an object was made."""
 _IMPATIENT = 5.0
 """Seconds that the watch has for its end."""
 
@@ -130,7 +132,7 @@ class Client(EngineUser):
             name = f"attachment-{own}-{number}"
             course.journal.expect(name)
             body = json.dumps(attachment(name)).encode()
-            answer = yield Request("POST", f"{server.url}{ATTACHMENTS}", "attachment", said, body)
+            answer = yield Request("POST", f"{server.url}{ATTACHMENTS}", "attachment", said, body, _CREATED)
             course.journal.answered(name, answer.planned, time.monotonic(), answer.error)
 
 

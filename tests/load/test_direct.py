@@ -67,8 +67,9 @@ def test_a_new_connection_that_is_reset_is_a_failure() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "answer cut short"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP"),
         (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "status 503"),
+        (b"HTTP/1.1 307 Elsewhere\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "status 307"),
     ],
-    ids=["body", "head", "chunks", "another protocol", "status"],
+    ids=["body", "head", "chunks", "another protocol", "status", "elsewhere"],
 )
 def test_bad_answers_have_their_class(answer: bytes, failure: str) -> None:
     with playing([answer]) as player:
