@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         bed = load(options.bed)
-        target = _target(bed, options.target)
+        target, authority = _target(bed, options.target), _authority(options.ca)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends this ends its load
         with (
             hold(bed.bed, timeout=options.hold_timeout, purpose=f"load {options.target}"),
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             asks = target.from_ is None or target.workers or target.promise.spread  # from the runner's own place
             if asks and (place := Access.of(bed).netns):
                 namespace.enter(place)
-            result = _run(bed, options, target)
+            result = _run(bed, options, target, authority)
             attack.wanted = result is not None and not result.stopped
         return 1 if result is None else _judged(bed, options, target, result, attack.said)
     except (BedError, Refused) as error:
@@ -88,6 +88,16 @@ def _target(bed: Bed, name: str) -> Target:
             f"{bed.where(f'load.targets.{name}.profile')}: there is no locustfiles/{declared[name].profile}.py"
         )
     return declared[name]
+
+
+def _authority(file: Path | None) -> str:
+    """PEM of those whom users trust; Refused where it cannot be read, before anything is driven."""
+    try:
+        return file.read_text(encoding="ascii") if file else ""
+    except OSError as error:
+        raise Refused(f"--ca {file}: {error.strerror}") from None
+    except ValueError:
+        raise Refused(f"--ca {file}: this is no PEM") from None
 
 
 def _file(options: argparse.Namespace, target: str) -> Path:
@@ -139,14 +149,14 @@ def _await(log: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def _run(bed: Bed, options: argparse.Namespace, target: Target) -> Result | None:
+def _run(bed: Bed, options: argparse.Namespace, target: Target, authority: str) -> Result | None:
     """From pods or from here; what the run has told, None where that is nothing, and then it is said why."""
     file = _file(options, options.target)
     folder = file.parent
     folder.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
     with _shown(options.target, target):
-        said = (_in_pods if target.workers else _here)(bed, options, folder)
+        said = _in_pods(bed, options, folder, authority) if target.workers else _here(bed, options, folder)
     result = results.find(file)
     if result is None:
         log = folder / "locust.log"
@@ -187,11 +197,11 @@ def _shown(name: str, target: Target) -> Iterator[None]:
         yield
 
 
-def _in_pods(bed: Bed, options: argparse.Namespace, folder: Path) -> str:
+def _in_pods(bed: Bed, options: argparse.Namespace, folder: Path, authority: str) -> str:
     """Master and workers in the cluster; how that ended."""
     (folder / "locust.log").unlink(missing_ok=True)
     try:
-        drive(bed, options.target, options.ca.read_text(encoding="ascii") if options.ca else "", folder)
+        drive(bed, options.target, authority, folder)
     except ApiError as error:
         return str(error)
     except KeyboardInterrupt:

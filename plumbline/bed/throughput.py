@@ -50,6 +50,8 @@ Quantile = Annotated[
 ]
 AROUND = timedelta(seconds=5)
 """By how much what is driven during a target lasts longer than it: both need a moment to begin."""
+ENDS = timedelta(seconds=3)
+"""By how much a run may outlast its warm-up and steady phase: it begins and ends by whole seconds, and a limit cuts it."""
 CONSUL, VAULT, DNS, SLURM, KUBERNETES = "consul", "vault", "dns", "slurm", "kubernetes"
 """As whom a target is to: servers of the control plane, asked with the gate's own rights; names, over DNS; or the API
 servers, with rights to make objects that agents fulfil, and no others."""
@@ -269,10 +271,10 @@ class Load(Strict):
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
         for name, target in self.targets.items():
-            seconds = target.time.total_seconds()
+            seconds, end = target.time.total_seconds(), ENDS.total_seconds()
             for what, wanted, limit in (
                 ("users", target.users, self.limits.users),
-                ("seconds of warm_up and steady", seconds, self.limits.time.total_seconds()),
+                (f"seconds of warm_up, steady and {end:g} s of end", seconds + end, self.limits.time.total_seconds()),
                 ("requests by its pace", (target.pace or 0) * seconds, self.limits.requests),
                 ("objects in all", target.made, self.limits.requests),
             ):

@@ -49,7 +49,8 @@ def test_a_target_has_defaults_that_are_bounded(small_with: With) -> None:
     ("changed", "said"),
     [
         ({"users": "51"}, "targets within load.limits: kept asks for 51 users, 50 are allowed"),
-        ({"more": "steady: 2m,"}, "kept asks for 125 seconds of warm_up and steady, 60 are allowed"),
+        ({"more": "steady: 2m,"}, "kept asks for 128 seconds of warm_up, steady and 3 s of end, 60 are allowed"),
+        ({"more": "steady: 53s,"}, "kept asks for 61 seconds of warm_up, steady and 3 s of end, 60 are allowed"),
         ({"more": "pace: 500,"}, "kept asks for 12500 requests by its pace, 10000 are allowed"),
         ({"more": "pace: 9,"}, "load.targets.kept: expected a promised rate of at most the pace, 9 a second"),
         ({"more": "steady: 2s,"}, "expected a steady phase of at least 3s"),
