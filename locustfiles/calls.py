@@ -26,6 +26,8 @@ from locustfiles.failed import CallFailed
 if TYPE_CHECKING:
     from locust.env import Environment
 
+Act = Callable[[], float | None]
+"""A call: it gives the seconds that it took, where it knows better than whoever waits for it; CallFailed where it fails."""
 BEAT = 0.5
 """Seconds between two batches of results."""
 
@@ -54,7 +56,7 @@ class CallUser(User):
         """Gives its share in the plan back."""
         Calls.of(self.environment).left(self.pace)
 
-    def call(self, name: str, method: str, act: Callable[[], None]) -> None:
+    def call(self, name: str, method: str, act: Act) -> None:
         """Makes one call when its turn has come, and counts it under its name, with its time or its class of failure."""
         Calls.of(self.environment).measure(name, method, act)
 
@@ -111,16 +113,16 @@ class Calls:
         self._pace = max(0.0, self._pace + more)
         self._plan.pace(self._pace, time.monotonic())
 
-    def measure(self, name: str, method: str, act: Callable[[], None]) -> None:
+    def measure(self, name: str, method: str, act: Act) -> None:
         """See `CallUser.call`. A call that is cut off, since its user is stopped, is neither answered nor failed."""
         planned = self._planned() if self._pace else 0.0
         if self.spent:
             raise StopUser
         self._begun += 1
         self._waiting += 1
-        failure, since = "", planned or time.monotonic()
+        failure, begun, took = "", time.monotonic(), None
         try:
-            act()
+            took = act()
         except CallFailed as error:
             failure = str(error)
         finally:
@@ -130,7 +132,8 @@ class Calls:
         if failure:
             row.failures[failure] += 1
         else:
-            row.total.append(int((now - since) * 1e6))
+            waited = begun - planned if planned else 0.0
+            row.total.append(int((waited + (now - begun if took is None else took)) * 1e6))
 
     def _planned(self) -> float:
         """Waits for the oldest start that is due; 0 where it is begun as planned, else since when it is overdue.
