@@ -50,6 +50,13 @@ class Histogram:
         for key, number in other.counts.items():
             self.counts[key] = self.counts.get(key, 0) + number
 
+    def beyond(self, microseconds: float) -> Histogram:
+        """What of it is longer than this."""
+        counts = {key: number for key, number in self.counts.items() if key > microseconds}
+        if not counts:
+            return Histogram()
+        return Histogram(counts, sum(key * number for key, number in counts.items()), min(counts), self.largest)
+
     def quantile(self, share: float) -> int:
         """The time in microseconds that this share (0 to 1) of all kept to; ValueError where it is empty."""
         return self._at(max(1, math.ceil(share * self.count)))

@@ -84,6 +84,7 @@ class Result:
     `phases` are parts of it, by name: connect and tls have one time for each new connection, first byte for each answer.
     Of an object that is made, `total` goes until it is fulfilled. `costs` are those of the bed, where they were measured,
     and `uses` those of single pods.
+    `unanswered` has for how long requests had been due that had no answer at its end, microseconds from their plan.
     `stopped` says why it ended before its time, if it did. `declared` is a digest of what the bed file says of the load.
     """
 
@@ -94,6 +95,7 @@ class Result:
     total: Histogram = field(default_factory=Histogram)
     phases: dict[str, Histogram] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    unanswered: Histogram = field(default_factory=Histogram)
     size: int = 0
     by_second: tuple[Second, ...] = ()
     generator: tuple[Sample, ...] = ()
@@ -154,6 +156,7 @@ class Result:
             "total": self.total.as_dict(),
             "phases": {name: histogram.as_dict() for name, histogram in self.phases.items()},
             "failures": self.failures,
+            "unanswered": self.unanswered.as_dict(),
             "size": self.size,
             "by_second": [asdict(second) for second in self.by_second],
             "generator": [asdict(sample) for sample in self.generator],
@@ -177,6 +180,7 @@ class Result:
             costs=tuple(Cost(**cost) for cost in data.get("costs", ())),
             uses=tuple(Use(**use) for use in data.get("uses", ())),
             declared=data.get("declared", ""),
+            unanswered=Histogram.from_dict(data["unanswered"]) if "unanswered" in data else Histogram(),
         )
 
 

@@ -68,7 +68,7 @@ def judge(result: Result, target: Target) -> Iterator[Judged]:
     judged = [
         *rates(result, target.promise),
         *times(result, target.promise),
-        *failures(result, target.promise),
+        *failures(result, target.promise, target.timeout),
     ]
     if result.stopped:
         yield Judged("run", "unknown", result.stopped, f"a steady phase of {target.steady.total_seconds():g} s")
@@ -136,18 +136,20 @@ def times(result: Result, promise: Promise) -> Iterator[Judged]:
         (CREATED, promise.created, result.phases.get(CREATED, Histogram())),
         (SCHEDULED, promise.scheduled, result.phases.get(SCHEDULED, Histogram())),
     ):
-        yield from _times(result, what, within, histogram)
+        unanswered = result.unanswered if histogram is result.total else Histogram()
+        yield from _times(result, what, within, histogram, unanswered)
 
 
-def failures(result: Result, promise: Promise) -> Iterator[Judged]:
-    """Failed requests, as a share of all; those of an attack have to be many."""
-    yield _failed(result, promise) if promise.refused is None else _refused(result, promise.refused)
+def failures(result: Result, promise: Promise, timeout: timedelta = timedelta.max) -> Iterator[Judged]:
+    """Failed requests, as a share of all; those of an attack have to be many. `timeout` is that of a request."""
+    yield _failed(result, promise, timeout) if promise.refused is None else _refused(result, promise.refused)
 
 
-def _failed(result: Result, promise: Promise) -> Judged:
+def _failed(result: Result, promise: Promise, timeout: timedelta) -> Judged:
     """A promised share is judged by its interval; where none is promised, by RFC 9411, which counts and asks no more.
 
-    None failed of eighteen is no proof of 1 %: it is what a bed that fails one in six may show.
+    None failed of eighteen is no proof of 1 %: it is what a bed that fails one in six may show. And nothing is kept where
+    so many were due for longer than a request may take, and never begun, that it would not be kept had they failed.
     """
     limit = RFC_9411 if promise.failed is None else promise.failed
     expected = f"at most {limit * 100:.6g} % failed"
@@ -163,8 +165,14 @@ def _failed(result: Result, promise: Promise) -> Judged:
         return Judged("failures", "failed", found, expected)
     if own:  # what could not be sent might have failed as well
         return Judged("failures", "unknown", f"generator saturated: {_listed(result.own)}; {found}", expected)
+    if overdue := result.unanswered.beyond(timeout.total_seconds() * 1e6).count:
+        found += f"; {overdue} were due for longer than a request may take, and had no answer at the end"
+        failed, every = failed + overdue, every + overdue
+        high = proportion(failed, every)[1]
     if (failed / every if promise.failed is None else high) <= limit:
         return Judged("failures", "passed", found, expected)
+    if overdue:
+        return Judged("failures", "unknown", found, expected)
     return Judged("failures", "unknown", f"{found}; too few requests to tell: a longer steady phase", expected)
 
 
@@ -223,18 +231,25 @@ def _away(samples: Sequence[Sample]) -> str:
     return ""
 
 
-def _times(result: Result, what: str, within: Mapping[str, timedelta], histogram: Histogram) -> Iterator[Judged]:
+def _times(
+    result: Result, what: str, within: Mapping[str, timedelta], histogram: Histogram, unanswered: Histogram
+) -> Iterator[Judged]:
+    """What has waited for longer than is promised has broken it, whether its answer came or the end of the run."""
     for name, limit in within.items():
         expected = f"{what}: {name} within {limit.total_seconds() * 1000:g} ms"
-        if not histogram.counts:
+        limit_us, every = limit.total_seconds() * 1e6, Histogram()
+        every.add(histogram)
+        every.add(late := unanswered.beyond(limit_us))
+        if not every.counts:
             yield Judged(what, "unknown", f"{what}: nothing was measured", expected)
             continue
         share = share_of(name)
-        measured, (low, high) = histogram.quantile(share), histogram.interval(share)
-        limit_us = limit.total_seconds() * 1e6
+        measured, (low, high) = every.quantile(share), every.interval(share)
         found = f"{what}: {name} {measured / 1000:g} ms ({_between(low, high)})"
         if math.isinf(high):
-            found += f" of {histogram.count} answers, where it takes {needed(share)} to tell"
+            found += f" of {every.count} answers, where it takes {needed(share)} to tell"
+        if late.counts:
+            found += f", with {late.count} that had waited for longer and had no answer at the end"
         judged = Judged(what, _outcome(high <= limit_us, low > limit_us), found, expected)
         yield settled(result, judged, Short((low - limit_us) / 1e6, math.inf), of_times=True)
 

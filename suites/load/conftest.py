@@ -183,7 +183,9 @@ class Runs:
 
     def failures(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised share of failures."""
-        yield from doubted(verdict.failures(self.result(target), target.spec.promise), self._attack(target))
+        yield from doubted(
+            verdict.failures(self.result(target), target.spec.promise, target.spec.timeout), self._attack(target)
+        )
 
     def _beside_before(self, compare: Compare, target: Thing[Target], now: Result) -> Iterator[Judged]:
         """Nothing where this is the first run of this bed from this kind of machine."""

@@ -1,4 +1,4 @@
-"""The time of a call: that of whoever waits for it, or what the call itself knows better."""
+"""The time of a call: that of whoever waits for it, or what the call itself knows better; and what is left at the end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,28 @@ calls._clock = 0.0
 calls.measure("page", "PAGE", lambda: gevent.sleep(0.3) or 0.125)
 calls.measure("job", "SBATCH", lambda: gevent.sleep(0.3))
 print(*(row.total.least for row in sorted(calls._tally.batch(), key=lambda row: row.name)))
+"""
+LEFT = """
+import time
+from gevent import GreenletExit
+from locust.env import Environment
+from locustfiles.calls import Calls
+from locustfiles.engine.model import Left
+from locustfiles.record import Recorder
+
+recorder, calls = Recorder(Environment()), Calls.of(Environment())
+calls._clock = 0.0
+
+def stopped():
+    time.sleep(0.2)
+    raise GreenletExit
+
+try:
+    calls.measure("page", "PAGE", stopped)
+except GreenletExit:
+    print(round(calls._left[0].waited, 1), sum(row.requests for row in calls._tally.batch()))
+recorder._left = [Left(105.2, 4.0), Left(106.4, 1.5), Left(106.4, 0.5), Left(103.0, 2.0)]
+print(*recorder.result("t", 100.0, 105.5).unanswered.counts)
 """
 PAGE = """
 from types import SimpleNamespace as Of
@@ -40,6 +62,10 @@ def test_a_call_that_knows_its_time_is_believed() -> None:
 
     assert page == 125_000
     assert job >= 300_000
+
+
+def test_what_had_no_answer_at_the_end_is_told_with_how_long_it_was_due() -> None:
+    assert said(LEFT) == ["0.2", "0", "4000000", "600000"]
 
 
 def test_a_page_takes_as_long_as_the_browser_says() -> None:

@@ -79,6 +79,18 @@ def test_stages_count_from_the_planned_start_and_only_in_the_steady_phase() -> N
     assert [(second.at, second.answered) for second in result.by_second] == [(1001, 1), (1011, 1), (1020, 1)]
 
 
+def test_an_object_that_has_no_end_yet_is_told_with_how_long_it_was_due() -> None:
+    journal = Journal(timeout=5)
+    for name, planned in (("open", 17.0), ("after", 21.0), ("over", 1.0)):
+        journal.expect(name)
+        journal.answered(name, planned, planned + 0.3, "")
+    result = Result("made", began=1010.0, seconds=10.0, users=1)
+
+    journal.fill(result, now=21, clock=1000)
+
+    assert result.unanswered.counts == {3_000_000: 1}
+
+
 def test_an_object_that_nobody_asked_for_is_not_counted() -> None:
     journal = Journal(timeout=5)
     journal.seen(pod("of-somebody-else", "a-node", "Running"), 1.0)

@@ -216,6 +216,26 @@ def test_an_attack_has_to_be_turned_away_and_not_be_left_waiting(failures: dict[
     assert judged.outcome == outcome, judged
 
 
+@pytest.mark.parametrize(
+    ("waited", "number", "times", "failures"),
+    [
+        (900_000, 500, "passed", "passed"),
+        (3_000_000, 5, "passed", "passed"),
+        (3_000_000, 500, "failed", "passed"),
+        (12_000_000, 500, "failed", "unknown"),
+        (12_000_000, 22, "unknown", "passed"),
+    ],
+)
+def test_what_waits_at_the_end_has_waited(waited: int, number: int, times: str, failures: str) -> None:
+    seen = replace(result([500] * 4), unanswered=of_microseconds([waited] * number))
+    promise = Promise(within={"p99": timedelta(seconds=1)}, failed=0.05)
+
+    judged = [*verdict.times(seen, promise), *verdict.failures(seen, promise, timedelta(seconds=10))]
+
+    assert [one.outcome for one in judged] == [times, failures], judged
+    assert all("at the end" in one.found for one in judged if one.outcome != "passed")
+
+
 def test_refusals_are_classes_that_the_engine_counts_under() -> None:
     known = {*failures_of._CLASSES.values(), *failures_of._CONNECT.values(), *map(failures_of.of_status, (429, 503))}
 
