@@ -118,8 +118,8 @@ def _await_begun(api: Api) -> list[dict[str, Any]]:
 
 def _why(pod: dict[str, Any]) -> str:
     """What the kubelet says of it, or else the scheduler."""
-    if said := f"{pod['status'].get('reason', '')} {pod['status'].get('message', '')}".strip():
-        return said
+    if refused := f"{pod['status'].get('reason', '')} {pod['status'].get('message', '')}".strip():
+        return refused
     for container in pod["status"].get("containerStatuses", ()):
         if said := container.get("state", {}).get("waiting"):
             return f"{said.get('reason', '')} {said.get('message', '')}".strip()
