@@ -36,6 +36,8 @@ from plumbline.load.result import Result
 
 run = Run("attachments", to=(KUBERNETES,), alone=True)
 _EXIT_UNFULFILLED = 1
+_CREATED = frozenset({201})
+"""The status by which an API server says that an object was made."""
 _IMPATIENT = 5.0
 """Seconds that the watch has for its end."""
 
@@ -50,6 +52,7 @@ class Course:
         self.api = Api(run.asked[0].url, run.settings, self.said)
         self._fleet = Fleet(self.api, run.target.factors, run.target.around.total_seconds())
         self._watching: Any = None
+        self._unwatched = "nothing was watched"
         self._control_plane = ControlPlane(run.bed)
 
     def prepare(self) -> None:
@@ -66,8 +69,12 @@ class Course:
             print(f"load: {error}; the next run removes it", file=sys.stderr)
 
     def begin(self, **_: Any) -> None:
-        """Watches from now on, in a thread that gevent knows nothing of."""
-        version = self.api.call("GET", f"{ATTACHMENTS}?limit=1")["metadata"]["resourceVersion"]
+        """Watches from now on, in a thread that gevent knows nothing of. Locust swallows errors: they are kept to be told."""
+        try:
+            version = self.api.call("GET", f"{ATTACHMENTS}?limit=1")["metadata"]["resourceVersion"]
+        except ApiError as error:
+            self._unwatched = f"nothing was watched: {error}"
+            return
         self.watch = Watch(run.asked[0].url, run.settings, self.said, version, self.journal.seen)
         self._watching = ThreadPool(1).spawn(self.watch.run, monkey.get_original("time", "sleep"))
         gevent.spawn(self._control_plane.look)  # during the warm-up: it costs the nodes a moment, too
@@ -83,11 +90,12 @@ class Course:
             self._watching.wait(timeout=_IMPATIENT)
 
     def tell(self, result: Result) -> None:
-        """What became of the objects; nothing is known where events are missing."""
+        """What became of the objects; nothing is known where objects were made and events of them are missing."""
         self.journal.fill(result, time.monotonic(), time.time() - time.monotonic())
         result.costs = self._control_plane.costs()
-        if self._watching is not None and self.watch.lost:
-            result.stopped = result.stopped or self.watch.lost
+        if self.journal.any_made:
+            missing = self._unwatched if self._watching is None else self.watch.missing
+            result.stopped = result.stopped or missing
 
 
 course: Course
@@ -124,7 +132,7 @@ class Client(EngineUser):
             name = f"attachment-{own}-{number}"
             course.journal.expect(name)
             body = json.dumps(attachment(name)).encode()
-            answer = yield Request("POST", f"{server.url}{ATTACHMENTS}", "attachment", said, body)
+            answer = yield Request("POST", f"{server.url}{ATTACHMENTS}", "attachment", said, body, _CREATED)
             course.journal.answered(name, answer.planned, time.monotonic(), answer.error)
 
 

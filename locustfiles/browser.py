@@ -49,10 +49,12 @@ class Visitor(CallUser):
         asked = run.requests[next(_turns) % len(run.requests)]
         self.call(asked.name, "PAGE", lambda: self._open(asked.url))
 
-    def _open(self, url: str) -> None:
+    def _open(self, url: str) -> float:
+        """Seconds until the page was complete: the making of a new visitor, and its end, are the browser's own time."""
         visit = Chromium.of(self.environment).open(url)
         if visit.error:
             raise CallFailed(visit.error)
+        return visit.seconds
 
 
 @events.init.add_listener

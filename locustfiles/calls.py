@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
+from gevent import GreenletExit
 from gevent.lock import Semaphore
 from locust import User
 from locust.exception import StopUser
 
 from locustfiles.engine.host import Host
 from locustfiles.engine.merge import merge
-from locustfiles.engine.model import Batch, Limits
+from locustfiles.engine.model import Batch, Left, Limits
 from locustfiles.engine.plan import Plan
 from locustfiles.engine.request import Settings
 from locustfiles.engine.tally import Tally
@@ -26,6 +27,8 @@ from locustfiles.failed import CallFailed
 if TYPE_CHECKING:
     from locust.env import Environment
 
+Act = Callable[[], float | None]
+"""A call: it gives the seconds that it took, where it knows better than whoever waits for it; CallFailed where it fails."""
 BEAT = 0.5
 """Seconds between two batches of results."""
 
@@ -54,7 +57,7 @@ class CallUser(User):
         """Gives its share in the plan back."""
         Calls.of(self.environment).left(self.pace)
 
-    def call(self, name: str, method: str, act: Callable[[], None]) -> None:
+    def call(self, name: str, method: str, act: Act) -> None:
         """Makes one call when its turn has come, and counts it under its name, with its time or its class of failure."""
         Calls.of(self.environment).measure(name, method, act)
 
@@ -87,6 +90,8 @@ class Calls:
         self._plan, self._tally = Plan(), Tally()
         self._pace = 0.0
         self._users = self._waiting = self._begun = 0
+        self._left: list[Left] = []
+        self._parted = 0.0
 
     @property
     def spent(self) -> bool:
@@ -106,23 +111,27 @@ class Calls:
         """A user has ended."""
         self._users -= 1
         self._paced(-pace)
+        self._parted = time.monotonic()
 
     def _paced(self, more: float) -> None:
         self._pace = max(0.0, self._pace + more)
         self._plan.pace(self._pace, time.monotonic())
 
-    def measure(self, name: str, method: str, act: Callable[[], None]) -> None:
-        """See `CallUser.call`. A call that is cut off, since its user is stopped, is neither answered nor failed."""
+    def measure(self, name: str, method: str, act: Act) -> None:
+        """See `CallUser.call`. A call whose user is stopped meanwhile is left: neither answered nor failed."""
         planned = self._planned() if self._pace else 0.0
         if self.spent:
             raise StopUser
         self._begun += 1
         self._waiting += 1
-        failure, since = "", planned or time.monotonic()
+        failure, begun, took = "", time.monotonic(), None
         try:
-            act()
+            took = act()
         except CallFailed as error:
             failure = str(error)
+        except GreenletExit:
+            self._leave(planned or begun, time.monotonic())
+            raise
         finally:
             self._waiting -= 1
         now = time.monotonic()
@@ -130,7 +139,11 @@ class Calls:
         if failure:
             row.failures[failure] += 1
         else:
-            row.total.append(int((now - since) * 1e6))
+            waited = begun - planned if planned else 0.0
+            row.total.append(int((waited + (now - begun if took is None else took)) * 1e6))
+
+    def _leave(self, planned: float, now: float) -> None:
+        self._left.append(Left(now + self._clock, now - planned))
 
     def _planned(self) -> float:
         """Waits for the oldest start that is due; 0 where it is begun as planned, else since when it is overdue.
@@ -153,7 +166,8 @@ class Calls:
             self._send()
 
     def _send(self) -> None:
-        batch = Batch(self._tally.batch(), self._watch.sample(self._users, self._waiting))
+        batch = Batch(self._tally.batch(), self._watch.sample(self._users, self._waiting), tuple(self._left))
+        self._left.clear()
         merge(self.environment.stats, batch.rows)
         for listener in Host.of(self.environment).listeners:
             listener(batch)
@@ -164,5 +178,7 @@ class Calls:
             return
         self._beat.kill()
         self._beat = None
+        for planned in self._plan.behind:
+            self._leave(planned, self._parted)
         self._send()
         self._begin()

@@ -16,7 +16,7 @@ from typing import Any
 
 from locust import events, task
 
-from locustfiles.engine.request import Request, Script, get
+from locustfiles.engine.request import Request, Script
 from locustfiles.engine.user import EngineUser
 from locustfiles.origins import Origin
 from locustfiles.rights import NoAnswer
@@ -26,6 +26,9 @@ from plumbline.collect.consul import FOLDER
 
 KEYS = f"/v1/kv/{FOLDER}load/"
 """Of Consul; where those of Vault are, the bed file says (vault.load)."""
+DONE = frozenset({200, 204})
+"""Statuses by which a server says that it has done it: a standby that sends elsewhere (307) has not."""
+_NONE = 404
 run = Run("control_plane", to=(CONSUL, VAULT))
 _log = logging.getLogger(__name__)
 
@@ -33,16 +36,16 @@ _log = logging.getLogger(__name__)
 def of_consul(server: Origin, name: str, value: str) -> tuple[Request, Request]:
     """A key is written, and read as all servers agree on it (`?consistent`)."""
     url, headers = f"{server.url}{KEYS}{name}", run.rights.headers
-    write = Request("PUT", url, "write", headers, value.encode())
-    return write, get(f"{url}?raw&consistent", "read", headers=headers)
+    write = Request("PUT", url, "write", headers, value.encode(), DONE)
+    return write, Request("GET", f"{url}?raw&consistent", "read", headers, statuses=DONE)
 
 
 def of_vault(server: Origin, name: str, value: str) -> tuple[Request, Request]:
     """A value is written, which a standby hands on, and read, which it may do by itself."""
     assert run.bed.vault is not None
     url, headers = f"{server.url}/v1/{run.bed.vault.load_paths()[0]}{name}", run.rights.headers
-    write = Request("POST", url, "write", headers, json.dumps({"data": {"value": value}}).encode())
-    return write, get(url, "read", headers=headers)
+    write = Request("POST", url, "write", headers, json.dumps({"data": {"value": value}}).encode(), DONE)
+    return write, Request("GET", url, "read", headers, statuses=DONE)
 
 
 @run.user
@@ -85,13 +88,15 @@ def clean_vault(server: Origin, *, keys: bool) -> None:
     metadata = f"/v1/{run.bed.vault.load_paths()[1]}"
     if keys:
         status, told = run.rights.ask(server, "GET", f"{metadata}?list=true")
-        for name in told["data"]["keys"] if status == 200 else ():
+        if status != _NONE:
+            _done((status, told))
+        for name in told["data"]["keys"] if status != _NONE else ():
             _done(run.rights.ask(server, "DELETE", f"{metadata}{name}"))
     _done(run.rights.ask(server, "POST", "/v1/auth/token/revoke-self"))
 
 
 def _done(answer: tuple[int, Any]) -> None:
-    if answer[0] not in (200, 204):
+    if answer[0] not in DONE:
         raise NoAnswer(f"status {answer[0]}")
 
 

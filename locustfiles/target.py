@@ -26,6 +26,7 @@ from locustfiles.rights import Rights, rights
 from plumbline.bed import Bed, BedError, load
 from plumbline.bed.model import Target
 from plumbline.bed.throughput import SYSTEMS
+from plumbline.load import baseline
 from plumbline.load import result as results
 from plumbline.load.result import Result
 from plumbline.outcome import BedUnreachable
@@ -174,6 +175,7 @@ class Run:
         whole = self._steady and ended - self._steady >= self.target.steady.total_seconds()
         stopped = "" if whole else "it was ended before its steady phase was over"
         result = self._recorder.result(self.name, self._steady or ended, ended, stopped)
+        result.declared = baseline.declared(self.bed, self.name)
         if self.amend is not None:
             self.amend(result)
         if self._result is not None:

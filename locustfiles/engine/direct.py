@@ -15,6 +15,10 @@ from locustfiles.engine.servers import Servers
 from locustfiles.engine.wire import Completed, Wire
 from locustfiles.engine.written import Origin, Written
 
+AT_ONCE = 0.25
+"""Seconds after its sending within which a request is lost whose connection had been closed already: a way there and
+back, and a look of a busy generator's. What is lost later was lost in the other side's hands."""
+
 
 class DirectWire(Wire):
     """A user of HTTP/1.1, as far as `takes` says. It owns its connections, and is told by them what happens."""
@@ -99,6 +103,10 @@ class DirectWire(Wire):
         self._kept.pop(self._written.to, None)
         self._connect()
 
+    def _may_repeat(self) -> bool:
+        """Whether what was lost was not begun by the other side, as far as that can be known (RFC 9112, 9.3.1)."""
+        return self._written.repeatable and time.monotonic() - self._sent <= AT_ONCE
+
     def opened(self, connection: Connection) -> None:
         """Sends what it was made for."""
         self._measure(connection)
@@ -137,7 +145,7 @@ class DirectWire(Wire):
             self._forget(connection)
             return
         reply, ended = self._reply, failure in {"", failures.CUT_SHORT}
-        if not self._first and not self.fresh:
+        if not self._first and not self.fresh and self._may_repeat():
             self._connect_again(connection)
             return
         if not connection.connected:

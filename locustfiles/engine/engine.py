@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 
 from locustfiles.engine import failures
-from locustfiles.engine.model import Batch, Crew, Joining, Limits, Slot
+from locustfiles.engine.model import Batch, Crew, Joining, Left, Limits, Slot
 from locustfiles.engine.reactor import Reactor, System
 from locustfiles.engine.request import Request
 from locustfiles.engine.tally import Row, Tally
@@ -44,7 +44,7 @@ class Engine:
         self._tally = Tally()
         self._begun = 0
         self._waiting = 0
-        self._cut_off = 0
+        self._left: list[Left] = []
         self._over = False
         self._until = math.inf
         self._swept = 0.0
@@ -132,24 +132,29 @@ class Engine:
             self._remove(slot)
 
     def _remove(self, slot: Slot, why: str = "") -> None:
-        """Takes a user out. What it is waiting for is cut off: neither an answer nor a failure."""
+        """Takes a user out. What it is waiting for is left: neither an answer nor a failure."""
         if self._slots.pop(slot.about.user, None) is None:
             return
+        now = time.monotonic()
         if slot.running:
             slot.wire.give_up()
             self._waiting -= 1
-            self._cut_off += 1
+            self._leave(slot.planned, now)
         slot.running, slot.leaving = False, True
         slot.wires.close()
         if slot.crew is not None:
             slot.crew.pace -= slot.about.pace
-            slot.crew.plan.pace(max(0.0, slot.crew.pace), time.monotonic())
+            slot.crew.plan.pace(max(0.0, slot.crew.pace), now)
+            slot.crew.parted = now
             if slot in slot.crew.free:
                 slot.crew.free.remove(slot)
         if slot.script is not None:
             slot.script.close()
         if slot.about.stopped is not None:
             slot.about.stopped(why)
+
+    def _leave(self, planned: float, now: float) -> None:
+        self._left.append(Left(now + self._clock, now - planned))
 
     def _next(self, slot: Slot, now: float, planned: Request | None = None) -> None:
         """Asks the user for its next request, where none is `planned` ahead, and begins it or lets it wait for its time."""
@@ -263,12 +268,15 @@ class Engine:
 
     def _send_batch(self) -> None:
         sample = self._watch.sample(len(self._slots), self._waiting)
-        self._emit(Batch(self._tally.batch(), sample, self._cut_off))
-        self._cut_off = 0
+        self._emit(Batch(self._tally.batch(), sample, tuple(self._left)))
+        self._left.clear()
 
     def _close(self) -> None:
         for slot in list(self._slots.values()):
             self._remove(slot)
+        for crew in self._crews.values():
+            for planned in crew.plan.behind:
+                self._leave(planned, crew.parted)
         self._send_batch()
         while self._orders:  # whoever waits for an answer to a late order gets it
             self._orders.popleft()(time.monotonic())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from locustfiles.engine.plan import Plan
 from locustfiles.engine.request import NOTHING, Answer, Request, Script, Settings
@@ -23,14 +23,23 @@ class Limits:
     seconds: float = 3600.0
 
 
+class Left(NamedTuple):
+    """A request that had no answer, or was due and not begun, when its user was stopped: neither answered nor failed.
+
+    `at` is when that was, in Unix time, and `waited` for how many seconds it had been due by then.
+    """
+
+    at: float
+    waited: float
+
+
 @dataclass(frozen=True)
 class Batch:
     """Results of about half a second, and what the generator saw of itself meanwhile."""
 
     rows: tuple[Counted, ...]
     sample: Sample
-    cut_off: int = 0
-    """Requests that had no answer yet when their user was stopped; they are neither answered nor failed."""
+    left: tuple[Left, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,8 @@ class Crew:
 
     plan: Plan = field(default_factory=Plan)
     pace: float = 0.0
+    parted: float = 0.0
+    """When the last of them left (time.monotonic)."""
     free: deque[Slot] = field(default_factory=deque)
 
 

@@ -23,6 +23,11 @@ class Plan:
         """When the oldest start is due that nobody has taken; infinite where none is planned."""
         return self._behind[0] if self._behind else self._next
 
+    @property
+    def behind(self) -> tuple[float, ...]:
+        """Starts that were due at the last change of pace, and that nobody has taken."""
+        return tuple(self._behind)
+
     def pace(self, per_second: float, now: float) -> None:
         """Plans so many starts a second from now on, 0 for none."""
         while self._next <= now:

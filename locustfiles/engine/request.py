@@ -17,7 +17,7 @@ Connections = Literal["kept", "new"]
 class Request:
     """One request, made once and sent as often as wanted: nothing of it is worked out again for each sending.
 
-    `name` is what it is counted under. `statuses` are those of a good answer; empty: 200 to 399. `wants_body` keeps the
+    `name` is what it is counted under. `statuses` are those of a good answer; empty: 200 to 299. `wants_body` keeps the
     body for a user who reads it; otherwise it is counted and thrown away. Compared by identity, which costs nothing.
     """
 
@@ -41,7 +41,7 @@ class Request:
 
     def accepts(self, status: int) -> bool:
         """Whether an answer with this status is a good one."""
-        return status in self.statuses if self.statuses else 200 <= status < 400
+        return status in self.statuses if self.statuses else 200 <= status < 300
 
 
 NOTHING = Request("", "", "")

@@ -11,6 +11,7 @@ _PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)")
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _UNUSUAL = frozenset({"content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 """Headers that change how a message is framed."""
 
@@ -28,6 +29,8 @@ class Written(NamedTuple):
 
     to: Origin
     data: bytes
+    repeatable: bool
+    """Whether twice is the same as once (RFC 9110, 9.2.2)."""
 
 
 def write(method: str, url: str, headers: Iterable[str], body: bytes | None) -> Written | None:
@@ -56,7 +59,7 @@ def write(method: str, url: str, headers: Iterable[str], body: bytes | None) -> 
     if body is not None:
         more.append(f"Content-Length: {len(body)}")
     lines = (f"{method} {target} HTTP/1.1", *fields.values(), *more, "", "")
-    return Written(origin, "\r\n".join(lines).encode("ascii") + (body or b""))
+    return Written(origin, "\r\n".join(lines).encode("ascii") + (body or b""), method in _IDEMPOTENT)
 
 
 def _split(url: str) -> tuple[Origin | None, str]:

@@ -56,6 +56,11 @@ class Journal:
         one = self.objects[name]
         one.planned, one.created, one.failure = planned, now, failure
 
+    @property
+    def any_made(self) -> bool:
+        """Whether the API server has made one: then whoever watches is told of it."""
+        return any(one.planned and not one.failure for one in self.objects.values())
+
     def seen(self, pod: dict[str, Any], now: float) -> None:
         """The watch tells of a change. Only the first sight of each stage counts."""
         one = self.objects.get(pod["metadata"]["name"])
@@ -77,6 +82,10 @@ class Journal:
         result.total = of_microseconds(us for _, us, failure in inside if not failure)
         result.failures = dict(Counter(failure for *_, failure in inside if failure))
         result.by_second = seconds_of(_rows(ended, clock))
+        over = result.began + result.seconds - clock
+        result.unanswered.add(
+            of_microseconds(_us(over - one.planned) for one in every if self._is_open(one, now, over))
+        )
         for name in (CREATED, SCHEDULED):
             moments = ((one.planned, getattr(one, name)) for one in every if not one.failure)
             result.phases[name] = of_microseconds(
@@ -84,6 +93,11 @@ class Journal:
                 for planned, moment in moments
                 if 0 < planned < moment and result.began <= moment + clock < result.began + result.seconds
             )
+
+    def _is_open(self, one: Attachment, now: float, over: float) -> bool:
+        """Whether an object was asked for before the steady phase was over, and came to no end in it."""
+        end = one.ended(now, self.timeout)
+        return 0 < one.planned < over and (end is None or end[0] >= over)
 
 
 def _rows(ended: Iterable[Ended], clock: float) -> Iterator[tuple[int, Histogram, int]]:

@@ -80,8 +80,11 @@ def _made(api: Api, pods: Pods, ca: str) -> Iterator[None]:
         api.call("POST", CONFIGMAPS, pods.configuration(ca))
         api.call("POST", PODS, pods.master(bool(ca)))
         (master,) = _await_begun(api)
+        address = master["status"].get("podIP")
+        if not address:  # refused by its node, or evicted, before it had one
+            raise ApiError(f"{pods.master_name} ended before its workers began: {_why(master)}")
         for number in range(1, (pods.target.workers or 0) + 1):
-            api.call("POST", PODS, pods.worker(number, master["status"]["podIP"], bool(ca)))
+            api.call("POST", PODS, pods.worker(number, address, bool(ca)))
         _await_begun(api)
         yield
     finally:
@@ -115,6 +118,8 @@ def _await_begun(api: Api) -> list[dict[str, Any]]:
 
 def _why(pod: dict[str, Any]) -> str:
     """What the kubelet says of it, or else the scheduler."""
+    if refused := f"{pod['status'].get('reason', '')} {pod['status'].get('message', '')}".strip():
+        return refused
     for container in pod["status"].get("containerStatuses", ()):
         if said := container.get("state", {}).get("waiting"):
             return f"{said.get('reason', '')} {said.get('message', '')}".strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from plumbline.bed.types import Count, Duration, Name, Strict
+from plumbline.load.histogram import needed
 
 _PERCENT = re.compile(r"^(\d{1,3}(?:\.\d{1,9})?) ?%$")
 _QUANTILE = re.compile(r"^p(\d{1,2}(?:\.\d{1,3})?)$")
@@ -30,6 +32,11 @@ def _quantile(value: Any) -> Any:
     return value
 
 
+def share_of(quantile: str) -> float:
+    """0.99 for p99."""
+    return float(quantile.removeprefix("p")) / 100
+
+
 Share = Annotated[
     float,
     BeforeValidator(_share),
@@ -43,6 +50,8 @@ Quantile = Annotated[
 ]
 AROUND = timedelta(seconds=5)
 """By how much what is driven during a target lasts longer than it: both need a moment to begin."""
+ENDS = timedelta(seconds=3)
+"""By how much a run may outlast its warm-up and steady phase: it begins and ends by whole seconds, and a limit cuts it."""
 CONSUL, VAULT, DNS, SLURM, KUBERNETES = "consul", "vault", "dns", "slurm", "kubernetes"
 """As whom a target is to: servers of the control plane, asked with the gate's own rights; names, over DNS; or the API
 servers, with rights to make objects that agents fulfil, and no others."""
@@ -177,9 +186,21 @@ class Target(Strict):
             raise ValueError("connections: new, where connections a second are promised")
         if self.connections == "kept" and self.promise.handshake:
             raise ValueError("connections: new, where a time of handshakes is promised")
+        self._can_be_told()
         if self.steady < timedelta(seconds=3):
             raise ValueError("a steady phase of at least 3s: an interval needs a few seconds to be told from")
         return self
+
+    def _can_be_told(self) -> None:
+        """A percentile takes so many answers. Without a pace nobody knows beforehand how many there will be."""
+        promise, planned = self.promise, (self.pace or math.inf) * self.steady.total_seconds()
+        for times in (promise.within, promise.handshake, promise.first_byte, promise.created, promise.scheduled):
+            for name in times:
+                if planned < (takes := needed(share_of(name))):
+                    told = next((p for p in ("p95", "p90", "p50") if needed(share_of(p)) <= planned), "none")
+                    raise ValueError(
+                        f"a longer steady phase, or {told}: {name} takes {takes} answers, and {planned:g} are planned"
+                    )
 
     def _of_its_kind(self) -> None:
         """What is no HTTP has no connections and no first byte, and jobs are counted before any is submitted."""
@@ -250,10 +271,10 @@ class Load(Strict):
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
         for name, target in self.targets.items():
-            seconds = target.time.total_seconds()
+            seconds, end = target.time.total_seconds(), ENDS.total_seconds()
             for what, wanted, limit in (
                 ("users", target.users, self.limits.users),
-                ("seconds of warm_up and steady", seconds, self.limits.time.total_seconds()),
+                (f"seconds of warm_up, steady and {end:g} s of end", seconds + end, self.limits.time.total_seconds()),
                 ("requests by its pace", (target.pace or 0) * seconds, self.limits.requests),
                 ("objects in all", target.made, self.limits.requests),
             ):

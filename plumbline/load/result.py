@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -83,7 +84,8 @@ class Result:
     `phases` are parts of it, by name: connect and tls have one time for each new connection, first byte for each answer.
     Of an object that is made, `total` goes until it is fulfilled. `costs` are those of the bed, where they were measured,
     and `uses` those of single pods.
-    `stopped` says why it ended before its time, if it did.
+    `unanswered` has for how long requests had been due that had no answer at its end, microseconds from their plan.
+    `stopped` says why it ended before its time, if it did. `declared` is a digest of what the bed file says of the load.
     """
 
     target: str
@@ -93,12 +95,14 @@ class Result:
     total: Histogram = field(default_factory=Histogram)
     phases: dict[str, Histogram] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    unanswered: Histogram = field(default_factory=Histogram)
     size: int = 0
     by_second: tuple[Second, ...] = ()
     generator: tuple[Sample, ...] = ()
     costs: tuple[Cost, ...] = ()
     uses: tuple[Use, ...] = ()
     stopped: str = ""
+    declared: str = ""
 
     @property
     def answered(self) -> int:
@@ -109,6 +113,11 @@ class Result:
     def failed(self) -> int:
         """Requests without one."""
         return sum(self.failures.values())
+
+    @property
+    def own(self) -> dict[str, int]:
+        """Failures that tell of the generator's machine and not of the bed, by class."""
+        return {name: number for name, number in self.failures.items() if name.startswith(GENERATOR)}
 
     @property
     def rate(self) -> float:
@@ -127,9 +136,9 @@ class Result:
         return self.size * 8 / 1e6 / self.seconds if self.seconds > 0 else 0.0
 
     def whole_seconds(self) -> list[int]:
-        """Good answers in each second that lies in the steady phase as a whole."""
-        inside = [s for s in self.by_second if s.at >= self.began and s.at + 1 <= self.began + self.seconds]
-        return [second.answered for second in inside]
+        """Good answers in each second that lies in the steady phase as a whole: 0 where nothing ended, of which no row tells."""
+        answered = {second.at: second.answered for second in self.by_second}
+        return [answered.get(at, 0) for at in range(math.ceil(self.began), math.floor(self.began + self.seconds))]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -147,12 +156,14 @@ class Result:
             "total": self.total.as_dict(),
             "phases": {name: histogram.as_dict() for name, histogram in self.phases.items()},
             "failures": self.failures,
+            "unanswered": self.unanswered.as_dict(),
             "size": self.size,
             "by_second": [asdict(second) for second in self.by_second],
             "generator": [asdict(sample) for sample in self.generator],
             "costs": [asdict(cost) for cost in self.costs],
             "uses": [asdict(use) for use in self.uses],
             "stopped": self.stopped,
+            "declared": self.declared,
         }
 
     @classmethod
@@ -168,6 +179,8 @@ class Result:
             generator=tuple(Sample(**sample) for sample in data["generator"]),
             costs=tuple(Cost(**cost) for cost in data.get("costs", ())),
             uses=tuple(Use(**use) for use in data.get("uses", ())),
+            declared=data.get("declared", ""),
+            unanswered=Histogram.from_dict(data["unanswered"]) if "unanswered" in data else Histogram(),
         )
 
 

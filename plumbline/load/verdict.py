@@ -8,15 +8,15 @@ blamed for is what the generator could not do: a promise that is not kept while 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
-from plumbline.bed.throughput import Promise, Ratio, Target
-from plumbline.load.histogram import Histogram
-from plumbline.load.result import CREATED, GENERATOR, SCHEDULED, Result, Sample
+from plumbline.bed.throughput import Promise, Ratio, Target, share_of
+from plumbline.load.histogram import Histogram, needed
+from plumbline.load.intervals import by_second, proportion
+from plumbline.load.result import CREATED, SCHEDULED, Result, Sample
 
 Outcome = Literal["passed", "failed", "unknown"]
 
@@ -30,6 +30,7 @@ LATE = 0.01
 """Seconds that starts of an open loop may be late, with a user free, before the plan is not the plan any more."""
 SILENT = 2.0
 """Seconds at the begin or the end in which a worker tells nothing of itself, from which on it was not there."""
+MEGABITS = "Mbit/s"
 
 REFUSALS = frozenset(
     {
@@ -39,34 +40,9 @@ REFUSALS = frozenset(
 )  # fmt: skip
 """Classes of failure by which a server turns a request away at once. One that is left waiting is not turned away."""
 
-# Student's t for 95 %, two-sided, by degrees of freedom; beyond the last the normal distribution is near enough.
-_T = (
-    12.71,
-    4.30,
-    3.18,
-    2.78,
-    2.57,
-    2.45,
-    2.36,
-    2.31,
-    2.26,
-    2.23,
-    2.20,
-    2.18,
-    2.16,
-    2.14,
-    2.13,
-    2.12,
-    2.11,
-    2.10,
-    2.09,
-    2.09,
-)
-_Z = 1.96
 RFC_9411 = 0.00001
 """Share of failed transactions that RFC 9411 allows."""
-_TAIL = 0.025
-_FEW = 100
+NONE = "no request ended"
 
 
 @dataclass(frozen=True)
@@ -79,27 +55,45 @@ class Judged:
     expected: str
 
 
+@dataclass(frozen=True)
+class Short:
+    """By how much a promise was missed, in seconds and in answers: whoever explains it has to explain as much."""
+
+    seconds: float = 0.0
+    answers: float = 0.0
+
+
 def judge(result: Result, target: Target) -> Iterator[Judged]:
-    """Every promise of the target; and, where the run did not come to its end, that it did not."""
+    """Every promise of the target. Of a run that did not come to its end nothing is known, and first why."""
+    judged = [
+        *rates(result, target.promise),
+        *times(result, target.promise),
+        *failures(result, target.promise, target.timeout),
+    ]
     if result.stopped:
         yield Judged("run", "unknown", result.stopped, f"a steady phase of {target.steady.total_seconds():g} s")
-    yield from rates(result, target.promise)
-    yield from times(result, target.promise)
-    yield from failures(result, target.promise)
+        judged = [replace(one, outcome="unknown") for one in judged]
+    yield from judged
 
 
 def rates(result: Result, promise: Promise) -> Iterator[Judged]:
     """What is promised a second: answers, connections, Mbit/s. The spread of the seconds tells how sure it is."""
-    low, middle, high = by_second(result.whole_seconds())
+    seconds = result.whole_seconds()
+    low, middle, high = by_second(seconds)
     scales = {
         "answers a second": (promise.rate, result.rate),
         "new connections a second": (promise.connections, result.connections),
-        "Mbit/s": (promise.megabits, result.megabits),
+        MEGABITS: (promise.megabits, result.megabits),
     }
     for what, (wanted, measured) in scales.items():
         if wanted is not None:
+            if not seconds:
+                yield Judged(what, "unknown", "not a whole second was measured", f"at least {wanted:g} {what}")
+                continue
             if not middle:
-                yield settled(result, Judged(what, "failed", f"no {what}", f"at least {wanted:g} {what}"))
+                none = Judged(what, "failed", f"no {what}", f"at least {wanted:g} {what}")
+                answers = 0.0 if what == MEGABITS else wanted * result.seconds
+                yield settled(result, none, Short(result.seconds, answers))
                 continue
             scale = measured / middle  # connections and bits come and go with the answers
             yield _at_least(result, what, wanted, (low * scale, measured, high * scale))
@@ -116,13 +110,19 @@ def ratio(result: Result, beside: Result | str, promised: Ratio) -> Judged:
     (_, own, high), (_, others, others_high) = by_second(result.whole_seconds()), by_second(beside.whole_seconds())
     if not others:
         return Judged("ratio", "unknown", f"{promised.of} had no answers", expected)
+    if not result.whole_seconds():
+        return Judged("ratio", "unknown", "not a whole second was measured", expected)
     if not own:
-        return settled(result, Judged("ratio", "failed", "no answers", expected))
+        short = Short(result.seconds, promised.rate * others * result.seconds)
+        return settled(result, Judged("ratio", "failed", "no answers", expected), short)
     share, spread = own / others, math.hypot((high - own) / own, (others_high - others) / others)
     low, most = max(0.0, share * (1 - spread)), share * (1 + spread)
     found = f"{share * 100:.3g} % (between {low * 100:.3g} and {most * 100:.3g}): {own:.5g} of {others:.5g} a second"
-    judged = settled(result, Judged("ratio", _outcome(low >= promised.rate, most < promised.rate), found, expected))
-    if judged.outcome == "passed" and (why := saturated(beside.generator)):
+    judged = Judged("ratio", _outcome(low >= promised.rate, most < promised.rate), found, expected)
+    judged = settled(result, judged, short_by(result, most, promised.rate))
+    spare = beside.answered * (low / promised.rate - 1) if promised.rate else math.inf
+    why = saturated(beside.generator) or _spoilt(beside, spare)
+    if judged.outcome == "passed" and why:
         return Judged("ratio", "unknown", f"generator saturated in {promised.of}: {why}; at most {found}", expected)
     return judged
 
@@ -136,34 +136,43 @@ def times(result: Result, promise: Promise) -> Iterator[Judged]:
         (CREATED, promise.created, result.phases.get(CREATED, Histogram())),
         (SCHEDULED, promise.scheduled, result.phases.get(SCHEDULED, Histogram())),
     ):
-        yield from _times(result, what, within, histogram)
+        unanswered = result.unanswered if histogram is result.total else Histogram()
+        yield from _times(result, what, within, histogram, unanswered)
 
 
-def failures(result: Result, promise: Promise) -> Iterator[Judged]:
-    """Failed requests, as a share of all; those of an attack have to be many."""
-    yield _failed(result, promise) if promise.refused is None else _refused(result, promise.refused)
+def failures(result: Result, promise: Promise, timeout: timedelta = timedelta.max) -> Iterator[Judged]:
+    """Failed requests, as a share of all; those of an attack have to be many. `timeout` is that of a request."""
+    yield _failed(result, promise, timeout) if promise.refused is None else _refused(result, promise.refused)
 
 
-def _failed(result: Result, promise: Promise) -> Judged:
+def _failed(result: Result, promise: Promise, timeout: timedelta) -> Judged:
     """A promised share is judged by its interval; where none is promised, by RFC 9411, which counts and asks no more.
 
-    None failed of eighteen is no proof of 1 %: it is what a bed that fails one in six may show.
+    None failed of eighteen is no proof of 1 %: it is what a bed that fails one in six may show. And nothing is kept where
+    so many were due for longer than a request may take, and never begun, that it would not be kept had they failed.
     """
     limit = RFC_9411 if promise.failed is None else promise.failed
     expected = f"at most {limit * 100:.6g} % failed"
-    own = {name: number for name, number in result.failures.items() if name.startswith(GENERATOR)}
-    failed, every = result.failed - sum(own.values()), result.answered + result.failed
+    own = sum(result.own.values())
+    failed = result.failed - own
+    every = result.answered + failed
     if every == 0:
-        return Judged("failures", "unknown", "no request ended", expected)
-    if own:
-        return Judged("failures", "unknown", f"generator saturated: {_listed(own)}", expected)
-    low, high = _proportion(failed, every)
+        return Judged("failures", "unknown", f"generator saturated: {_listed(result.own)}" if own else NONE, expected)
+    low, high = proportion(failed, every)
     found = f"{failed} of {every} failed ({failed / every * 100:.4g} %; between {low * 100:.2g} and {high * 100:.2g} %)"
     found += f": {_listed(result.failures)}" if failed else ""
-    if (failed / every if promise.failed is None else high) <= limit:
-        return Judged("failures", "passed", found, expected)
     if low > limit:
         return Judged("failures", "failed", found, expected)
+    if own:  # what could not be sent might have failed as well
+        return Judged("failures", "unknown", f"generator saturated: {_listed(result.own)}; {found}", expected)
+    if overdue := result.unanswered.beyond(timeout.total_seconds() * 1e6).count:
+        found += f"; {overdue} were due for longer than a request may take, and had no answer at the end"
+        failed, every = failed + overdue, every + overdue
+        high = proportion(failed, every)[1]
+    if (failed / every if promise.failed is None else high) <= limit:
+        return Judged("failures", "passed", found, expected)
+    if overdue:
+        return Judged("failures", "unknown", found, expected)
     return Judged("failures", "unknown", f"{found}; too few requests to tell: a longer steady phase", expected)
 
 
@@ -171,16 +180,16 @@ def _refused(result: Result, wanted: float) -> Judged:
     """Of an attack: what is answered or left waiting was let in; what its own machine could not send is not counted."""
     expected = f"at least {wanted * 100:.6g} % refused"
     refused = sum(number for name, number in result.failures.items() if name in REFUSALS)
-    own = sum(number for name, number in result.failures.items() if name.startswith(GENERATOR))
-    every = result.answered + result.failed - own
+    every = result.answered + result.failed - sum(result.own.values())
     if every == 0:
         return Judged("refusals", "unknown", "no request of the attack ended", expected)
-    low, high = _proportion(refused, every)
+    low, high = proportion(refused, every)
     found = (
         f"{refused} of {every} refused ({refused / every * 100:.4g} %; between {low * 100:.4g} and {high * 100:.4g} %)"
     )
     found += f": {_listed(result.failures)}" if result.failures else ""
-    return settled(result, Judged("refusals", _outcome(low >= wanted, high < wanted), found, expected))
+    judged = Judged("refusals", _outcome(low >= wanted, high < wanted), found, expected)
+    return settled(result, judged, Short(answers=(wanted - high) * every))
 
 
 def saturated(samples: Sequence[Sample], *, of_times: bool = False, missed_by: float = 0.0) -> str:
@@ -222,37 +231,59 @@ def _away(samples: Sequence[Sample]) -> str:
     return ""
 
 
-def _times(result: Result, what: str, within: Mapping[str, timedelta], histogram: Histogram) -> Iterator[Judged]:
+def _times(
+    result: Result, what: str, within: Mapping[str, timedelta], histogram: Histogram, unanswered: Histogram
+) -> Iterator[Judged]:
+    """What has waited for longer than is promised has broken it, whether its answer came or the end of the run."""
     for name, limit in within.items():
         expected = f"{what}: {name} within {limit.total_seconds() * 1000:g} ms"
-        if not histogram.counts:
+        limit_us, every = limit.total_seconds() * 1e6, Histogram()
+        every.add(histogram)
+        every.add(late := unanswered.beyond(limit_us))
+        if not every.counts:
             yield Judged(what, "unknown", f"{what}: nothing was measured", expected)
             continue
-        share = float(name.removeprefix("p")) / 100
-        measured, (low, high) = histogram.quantile(share), histogram.interval(share)
-        limit_us = limit.total_seconds() * 1e6
-        found = f"{what}: {name} {measured / 1000:g} ms (between {low / 1000:g} and {high / 1000:g})"
+        share = share_of(name)
+        measured, (low, high) = every.quantile(share), every.interval(share)
+        found = f"{what}: {name} {measured / 1000:g} ms ({_between(low, high)})"
+        if math.isinf(high):
+            found += f" of {every.count} answers, where it takes {needed(share)} to tell"
+        if late.counts:
+            found += f", with {late.count} that had waited for longer and had no answer at the end"
         judged = Judged(what, _outcome(high <= limit_us, low > limit_us), found, expected)
-        yield settled(result, judged, of_times=True, missed_by=(low - limit_us) / 1e6)
+        yield settled(result, judged, Short((low - limit_us) / 1e6, math.inf), of_times=True)
+
+
+def _between(low: float, high: float) -> str:
+    """An interval of microseconds, in milliseconds."""
+    return f"at least {low / 1000:g}" if math.isinf(high) else f"between {low / 1000:g} and {high / 1000:g}"
 
 
 def _at_least(result: Result, what: str, wanted: float, interval: tuple[float, float, float]) -> Judged:
     low, measured, high = interval
     found = f"{measured:.5g} {what} (between {low:.5g} and {high:.5g})"
     judged = Judged(what, _outcome(low >= wanted, high < wanted), found, f"at least {wanted:g} {what}")
-    short = (wanted - high) / wanted * result.seconds  # so much later as many would have been answered
-    return settled(result, judged, missed_by=short)
+    return settled(result, judged, short_by(result, high, wanted))
+
+
+def short_by(result: Result, high: float, wanted: float) -> Short:
+    """Of a rate of at most `high`: so much later as many would have been answered, so many more would have kept it."""
+    if wanted <= 0:  # as the low end of a wide interval may be: it cannot be missed
+        return Short()
+    answers = result.answered * (wanted / high - 1) if high > 0 else math.inf
+    return Short((wanted - high) / wanted * result.seconds, answers)
 
 
 def _outcome(kept: bool, broken: bool) -> Outcome:
     return "passed" if kept else "failed" if broken else "unknown"
 
 
-def settled(result: Result, judged: Judged, *, of_times: bool = False, missed_by: float = 0.0) -> Judged:
-    """What was not kept is the generator's doing where it was saturated; `missed_by` is in seconds."""
+def settled(result: Result, judged: Judged, short: Short | None = None, *, of_times: bool = False) -> Judged:
+    """What was not kept is the generator's doing where it was saturated, or could not send what would have kept it."""
+    short = short or Short()
     if judged.outcome == "passed":
         return judged
-    if why := saturated(result.generator, of_times=of_times, missed_by=missed_by):
+    if why := saturated(result.generator, of_times=of_times, missed_by=short.seconds) or _spoilt(result, short.answers):
         return Judged(judged.what, "unknown", f"generator saturated: {why}; {judged.found}", judged.expected)
     if judged.outcome == "unknown":
         return Judged(
@@ -261,46 +292,10 @@ def settled(result: Result, judged: Judged, *, of_times: bool = False, missed_by
     return judged
 
 
-def by_second(counts: Sequence[int]) -> tuple[float, float, float]:
-    """The mean of the seconds and its interval, by Student's t; infinitely wide for fewer than two seconds."""
-    if not counts:
-        return 0.0, 0.0, math.inf
-    mean = statistics.fmean(counts)
-    if len(counts) < 2:
-        return 0.0, mean, math.inf
-    freedom = len(counts) - 1
-    spread = (_T[freedom - 1] if freedom <= len(_T) else _Z) * statistics.stdev(counts) / math.sqrt(len(counts))
-    return mean - spread, mean, mean + spread
-
-
-def _proportion(hits: int, every: int) -> tuple[float, float]:
-    """The interval of a share: of few hits by Poisson's distribution, which is exact where they are rare, else Wilson's."""
-    if hits <= _FEW:
-        low = _root(lambda mean: 1 - _at_most(hits - 1, mean), hits) if hits else 0.0
-        high = _root(lambda mean: 1 - _at_most(hits, mean), 2 * hits + 10, share=1 - _TAIL)
-        return low / every, min(1.0, high / every)
-    share, z2 = hits / every, _Z * _Z
-    centre = (share + z2 / (2 * every)) / (1 + z2 / every)
-    spread = _Z / (1 + z2 / every) * math.sqrt(share * (1 - share) / every + z2 / (4 * every * every))
-    return max(0.0, centre - spread), min(1.0, centre + spread)
-
-
-def _at_most(hits: int, mean: float) -> float:
-    """The probability of at most so many hits where so many are expected (Poisson)."""
-    term = total = math.exp(-mean)
-    for number in range(1, hits + 1):
-        term *= mean / number
-        total += term
-    return total
-
-
-def _root(rising: Callable[[float], float], above: float, share: float = _TAIL) -> float:
-    """Where a rising function of a mean reaches a share, between 0 and `above`."""
-    low, high = 0.0, float(above)
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < share else (low, middle)
-    return high
+def _spoilt(result: Result, missed: float) -> str:
+    """What the generator's machine has failed, where that is as much as the missed answers; else empty."""
+    own = sum(result.own.values())
+    return _listed(result.own) if own and own >= missed else ""
 
 
 def _listed(failures: Mapping[str, int]) -> str:

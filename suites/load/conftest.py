@@ -16,9 +16,11 @@ from plumbline.bed.asked import inspected
 from plumbline.bed.model import Target
 from plumbline.bed.throughput import SYSTEMS
 from plumbline.check import found
+from plumbline.ending import end
 from plumbline.facts import Facts
 from plumbline.load import baseline, spread, table, verdict
 from plumbline.load import result as results
+from plumbline.load.attack import doubted, weak
 from plumbline.load.result import Result
 from plumbline.load.verdict import Judged
 from plumbline.outcome import Unknown
@@ -135,20 +137,32 @@ class Runs:
         driven = [target] if attack is None else [target, Thing(str(spec.during), attack)]
         for one in driven:
             (folder / "load" / one.name / "result.json").unlink(missing_ok=True)
-        said = _run(command, self._config.rootpath, limit)
+        said = _run(command, self._config.rootpath, limit, spec.around.total_seconds() + 2 * GRACE)
         for one in driven:
             self._ended[one.name] = _told(folder / "load" / one.name / "result.json", said)
+        for one in driven:
             self._settle(one, self._ended[one.name])
+
+    def _attack(self, target: Thing[Target]) -> str:
+        """Why a target was not attacked all the while as the bed file says; empty where it was, or is not to be."""
+        attack, result = target.spec.during, self.result(target)
+        if attack is None or not self._bed.load:
+            return ""
+        return weak(attack, self._ended[attack], self._bed.load.targets[attack], result)
 
     def rates(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised rates, and of the rate beside that of the last good run."""
-        result = self.result(target)
+        yield from doubted(self._rates(target, self.result(target)), self._attack(target))
+
+    def _rates(self, target: Thing[Target], result: Result) -> Iterator[Judged]:
         yield from verdict.rates(result, target.spec.promise)
         yield from self._beside_before(baseline.rates, target, result)
 
     def times(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised times, and of the times beside those of the last good run."""
-        result = self.result(target)
+        yield from doubted(self._times(target, self.result(target)), self._attack(target))
+
+    def _times(self, target: Thing[Target], result: Result) -> Iterator[Judged]:
         yield from verdict.times(result, target.spec.promise)
         yield from self._beside_before(baseline.times, target, result)
 
@@ -165,11 +179,13 @@ class Runs:
     def spreads(self, target: Thing[Target]) -> Iterator[Judged]:
         """Whether the pods of its service share the load; nothing where that is not promised."""
         if promised := target.spec.promise.spread:
-            yield spread.judge(self.result(target), promised)
+            yield from doubted([spread.judge(self.result(target), promised)], self._attack(target))
 
     def failures(self, target: Thing[Target]) -> Iterator[Judged]:
         """What becomes of the promised share of failures."""
-        yield from verdict.failures(self.result(target), target.spec.promise)
+        yield from doubted(
+            verdict.failures(self.result(target), target.spec.promise, target.spec.timeout), self._attack(target)
+        )
 
     def _beside_before(self, compare: Compare, target: Thing[Target], now: Result) -> Iterator[Judged]:
         """Nothing where this is the first run of this bed from this kind of machine."""
@@ -180,10 +196,10 @@ class Runs:
     def _settle(self, target: Thing[Target], result: Result | str) -> None:
         """Shows the run in gate.html, and keeps it where every promise was kept and nothing is worse than before."""
         file = baseline.file(report_dir(self._config), self._bed.bed, target.name, self._kind)
-        self._before[target.name] = results.find(file)
         if isinstance(result, str):
             self._compare(target, result, [])
             return
+        self._before[target.name] = baseline.last_good(file, result)
         borne = [] if target.spec.is_attack else [*self.rates(target), *self.times(target)]
         judged = [*borne, *self.ratios(target), *self.spreads(target), *self.failures(target)]
         if all(one.outcome == "passed" for one in judged):
@@ -211,13 +227,19 @@ def runs(request: pytest.FixtureRequest, trusted: Callable[[Target], Path], plac
     return Runs(request.config, trusted, place)
 
 
-def _run(command: list[str], folder: Path, limit: float) -> str:
-    """What the command said at its end, for one who finds no result."""
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=limit)
-    except subprocess.TimeoutExpired:
-        return "the run did not end"
-    return f"the run ended with {done.returncode} and no result: {(done.stderr or done.stdout).strip()[-600:]}"
+def _run(command: list[str], folder: Path, limit: float, patience: float) -> str:
+    """What the command said at its end, for one who finds no result. Whatever ends this ends the load, too."""
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            out, error = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            return "the run did not end"
+        finally:
+            end(process, patience)
+    return f"the run ended with {process.returncode} and no result: {(error or out).strip()[-600:]}"
 
 
 def _told(file: Path, said: str) -> Result | str:

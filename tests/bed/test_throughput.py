@@ -28,7 +28,7 @@ MADE = """
 load:
   limits: {{users: 50, requests: 1000, time: 1m}}
   targets:
-    attachments-{{o:10,20}}: {{profile: attachments, to: kubernetes, users: 5, pace: "{{o}}", {factors} steady: 10s, promise: {{within: {{p99: 5s}}, scheduled: {{p99: 1s}}}}}}
+    attachments-{{o:10,20}}: {{profile: attachments, to: kubernetes, users: 5, pace: "{{o}}", {factors} steady: 10s, promise: {{within: {{p95: 5s}}, scheduled: {{p90: 1s}}}}}}
 """
 INVENTORIES = Path(__file__).parents[2] / "inventories"
 WORDS = {"source": "agent", "to": "personas", "users": "20", "more": "", "promise": "rate: 10"}
@@ -49,10 +49,15 @@ def test_a_target_has_defaults_that_are_bounded(small_with: With) -> None:
     ("changed", "said"),
     [
         ({"users": "51"}, "targets within load.limits: kept asks for 51 users, 50 are allowed"),
-        ({"more": "steady: 2m,"}, "kept asks for 125 seconds of warm_up and steady, 60 are allowed"),
+        ({"more": "steady: 2m,"}, "kept asks for 128 seconds of warm_up, steady and 3 s of end, 60 are allowed"),
+        ({"more": "steady: 53s,"}, "kept asks for 61 seconds of warm_up, steady and 3 s of end, 60 are allowed"),
         ({"more": "pace: 500,"}, "kept asks for 12500 requests by its pace, 10000 are allowed"),
         ({"more": "pace: 9,"}, "load.targets.kept: expected a promised rate of at most the pace, 9 a second"),
         ({"more": "steady: 2s,"}, "expected a steady phase of at least 3s"),
+        (
+            {"more": "pace: 10, steady: 9s,", "promise": "first_byte: {p99: 9ms}"},
+            "expected a longer steady phase, or p95: p99 takes 368 answers, and 90 are planned",
+        ),
         ({"more": "protocol: h3,"}, "load.targets.kept.protocol: expected 'http/1.1' or 'h2'"),
         ({"promise": "connections: 9"}, "expected connections: new, where connections a second are promised"),
         ({"promise": "handshake: {p50: 9ms}"}, "expected connections: new, where a time of handshakes is promised"),

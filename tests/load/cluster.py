@@ -31,6 +31,8 @@ class Cluster:
     url: str = ""
     kubeconfig: str = ""
     work: Callable[[Cluster, Object], None] = lambda cluster, pod: cluster.fulfil(pod)
+    refused: str = "nothing"
+    """A word of queries that are answered with 503, once agents are there."""
     nodes: dict[str, Object] = field(default_factory=dict)
     pods: dict[str, Object] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
@@ -95,6 +97,9 @@ class _Handler(Answering):
     def do_GET(self) -> None:
         path, _, words = self.path.partition("?")
         query = parse_qs(words)
+        if self.cluster.refused in words.split("&") and self.cluster.nodes and path == ATTACHMENTS:
+            self.answer(503, {"message": "not now"})
+            return
         if "watch" not in query:
             self.answer(200, self.cluster.listed(path, query))
             return

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from locustfiles.engine.engine import Engine
-from locustfiles.engine.model import Batch, Joining, Limits
+from locustfiles.engine.model import Batch, Joining, Left, Limits
 from locustfiles.engine.reactor import System
 from locustfiles.engine.request import Script, Settings
 from plumbline.load.histogram import Histogram
@@ -25,14 +25,14 @@ class Seen:
     phases: dict[str, Histogram] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
-    cut_off: int = 0
+    left: list[Left] = field(default_factory=list)
     size: int = 0
     said: list[str] = field(default_factory=list)
     spent: str = ""
 
     def take(self, batch: Batch) -> None:
         """One more batch."""
-        self.cut_off += batch.cut_off
+        self.left += batch.left
         self.samples.append(batch.sample)
         for row in batch.rows:
             self.total.add(row.total)

@@ -73,13 +73,14 @@ class Pod:
 
 @dataclass
 class Kubelet:
-    """What is there, by name. `broken` is what the kubelet says of pods that it cannot start."""
+    """What is there, by name. `broken` is what the kubelet says of pods that it cannot start, `refused` of those it does not take."""
 
     folder: Path
     port: int
     kubeconfig: str = ""
     url: str = ""
     broken: str = ""
+    refused: str = ""
     configmaps: dict[str, Object] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     threads: dict[str, threading.Thread] = field(default_factory=dict)
@@ -93,6 +94,9 @@ class Kubelet:
             return
         made["status"] = {"phase": "Pending"}
         pod = self.pods[name] = Pod(made, self.folder / name)
+        if self.refused:
+            made["status"] = {"phase": "Failed", "reason": self.refused, "message": "no room"}
+            return
         if self.broken:
             made["status"]["containerStatuses"] = [{"state": {"waiting": {"reason": self.broken}}}]
             return

@@ -9,8 +9,11 @@ CALM = Sample(at=0, seconds=0.5, cpu=0.3, queued=0.1, lag=0.0, longest_turn=0.00
 
 
 def result(by_second: list[int], *, failures: dict[str, int] | None = None, sample: Sample = CALM) -> Result:
-    """A steady phase with so many good answers in each second, from a generator that saw this of itself."""
-    seconds = tuple(Second(at, number, 0) for at, number in enumerate(by_second))
+    """A steady phase with so many good answers in each second, from a generator that saw this of itself.
+
+    As the recorder makes it: of a second in which nothing ended there is none.
+    """
+    seconds = tuple(Second(at, number, 0) for at, number in enumerate(by_second) if number)
     times = of_microseconds([1000 + n % 1000 for n in range(sum(by_second))])
     return Result(
         "t", 0.0, len(by_second), 10, times, failures=failures or {}, by_second=seconds, generator=(sample,) * 8

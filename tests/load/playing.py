@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,23 +28,28 @@ class Player:
 
     address: str
     port: int
+    after: float = 0.0
     heard: list[list[bytes]] = field(default_factory=list)
 
 
 @contextmanager
 def playing(
-    *connections: Sequence[bytes], tls: ssl.SSLContext | None = None, end: End = "close", address: str = "127.0.0.1"
+    *connections: Sequence[bytes],
+    tls: ssl.SSLContext | None = None,
+    end: End = "close",
+    address: str = "127.0.0.1",
+    after: float = 0.0,
 ) -> Iterator[Player]:
     """Each connection gets its answers, one a request, and then its end; after the last it begins anew with the first.
 
     `end`: "close" says so within TLS too, "cut" does not, "reset" is the hard one. "early" is "cut", and answers as soon as
-    anything has come.
+    anything has come. `after` is how many seconds later the end comes.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as listener:
         listener.bind((address, 0))
         listener.listen(64)
-        player = Player(address, listener.getsockname()[1])
+        player = Player(address, listener.getsockname()[1], after)
         thread = threading.Thread(target=_serve, args=(listener, player, connections, tls, end))
         thread.start()
         try:
@@ -81,6 +87,7 @@ def _serve(
             served = tls.wrap_socket(accepted, server_side=True) if tls else accepted
             with served:
                 _play(served, answers, player.heard[-1], early=end == "early")
+                time.sleep(player.after)
                 if end == "reset":
                     served.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 elif isinstance(served, ssl.SSLSocket) and end == "close":

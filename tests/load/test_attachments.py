@@ -33,7 +33,7 @@ kubernetes: {{version: v1.34.4, api: "{url}", pods: 10.42.0.0/16, services: 10.4
 load:
   limits: {{users: 9, requests: {requests}, time: 30s}}
   targets:
-    made: {{profile: attachments, to: kubernetes, users: 5, pace: 20, factors: {{agents: 3, population: 7}}, timeout: {timeout}, warm_up: 1s, steady: {steady}, promise: {{rate: 15, within: {{p99: 900ms}}, created: {{p99: 500ms}}, scheduled: {{p50: 500ms}}}}}}
+    made: {{profile: attachments, to: kubernetes, users: 5, pace: 20, factors: {{agents: 3, population: 7}}, timeout: {timeout}, warm_up: 1s, steady: {steady}, promise: {{rate: 15, within: {{p90: 900ms}}, created: {{p90: 500ms}}, scheduled: {{p50: 500ms}}}}}}
 """
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -94,6 +94,16 @@ def test_what_is_not_fulfilled_in_time_has_failed(start: Start, api: Cluster, tm
     assert re.search(r"failed: (\d+) of \1 failed", out)
     assert set(results.read(tmp_path / "load" / "made" / "result.json").failures) == {"not fulfilled in time"}
     assert not api.pods
+
+
+@pytest.mark.parametrize("refused", ["watch=1", "limit=1"])
+def test_what_nobody_watched_is_unknown(start: Start, api: Cluster, refused: str) -> None:
+    api.refused = refused
+
+    out = said(start())
+
+    assert re.search(r"unknown: nothing was watched: .*50\d", out)
+    assert "failed: " not in out
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -43,6 +43,24 @@ def test_what_is_reset_while_it_was_idle_is_asked_once_more() -> None:
     assert (seen.total.count, seen.failures) == (3, {})
 
 
+def test_what_is_lost_in_mid_work_is_not_asked_again() -> None:
+    with playing([OK, b""], after=0.4) as player:
+        seen = asked(player, number=4)
+
+    assert (seen.total.count, seen.failures) == (2, {"closed without an answer": 2})
+    assert [len(heard) for heard in player.heard] == [2, 2]
+
+
+def test_what_changes_something_is_not_sent_again() -> None:
+    with playing([OK, b""]) as player:
+        url = f"http://127.0.0.1:{player.port}/"
+        changing = drive(lambda: repeating(post(url, b"one")), limits=Limits(requests=4))
+        putting = drive(lambda: repeating(Request("PUT", url, "put", body=b"one")), limits=Limits(requests=4))
+
+    assert (changing.total.count, changing.failures) == (2, {"closed without an answer": 2})
+    assert (putting.total.count, putting.failures) == (4, {})
+
+
 def test_a_new_connection_that_is_closed_is_not_tried_again() -> None:
     with playing([b""]) as player:
         seen = asked(player)
@@ -67,8 +85,9 @@ def test_a_new_connection_that_is_reset_is_a_failure() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "answer cut short"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP"),
         (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "status 503"),
+        (b"HTTP/1.1 307 Elsewhere\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "status 307"),
     ],
-    ids=["body", "head", "chunks", "another protocol", "status"],
+    ids=["body", "head", "chunks", "another protocol", "status", "elsewhere"],
 )
 def test_bad_answers_have_their_class(answer: bytes, failure: str) -> None:
     with playing([answer]) as player:

@@ -30,7 +30,7 @@ kubernetes: {dns: 127.77.0.53}
 load:
   limits: {users: 9, requests: 100000, time: 30s}
   targets:
-    names: {profile: dns_queries, from: agent, to: dns, users: 4, pace: 100, warm_up: 1s, steady: 3s, promise: {rate: 90, within: {p99: 900ms}}}
+    names: {profile: dns_queries, from: agent, to: dns, users: 4, pace: 100, warm_up: 1s, steady: 3s, promise: {rate: 90, within: {p95: 900ms}}}
     keys:  {profile: tls_inspection, from: agent, to: dns, users: 4, promise: {rate: 90}}
 """
 RIGHT = {"kubernetes.default.svc.cluster.local": "10.43.0.1", "origin.example.internal": "10.2.0.10"}

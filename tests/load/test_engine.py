@@ -106,7 +106,7 @@ def test_a_slow_answer_does_not_hold_up_others(origin: Origin, rude: str) -> Non
 
     seen = drive(script, Settings(ca=origin.ca, resolve=origin.resolve), users=2, limits=Limits(requests=60))
 
-    assert seen.total.count + seen.cut_off == 60
+    assert seen.total.count + len(seen.left) == 60
     assert seen.total.quantile(0.5) < 100_000
 
 
@@ -148,13 +148,23 @@ def test_a_mistake_in_a_script_ends_its_user_and_is_told(origin: Origin) -> None
     assert seen.total.count == 2
 
 
-def test_it_is_bounded_in_time_and_what_is_under_way_is_cut_off(rude: str) -> None:
+def test_it_is_bounded_in_time_and_what_is_under_way_is_left(rude: str) -> None:
     seen = drive(
         lambda: repeating(get(rude + "/silent")), users=2, limits=Limits(requests=100, seconds=0.1), stop_after=0.5
     )
 
-    assert (seen.total.count, seen.failures, seen.cut_off) == (0, {}, 2)
+    assert (seen.total.count, seen.failures, len(seen.left)) == (0, {}, 2)
     assert seen.spent == "0 seconds"
+    assert all(0.4 < left.waited < 5 and abs(left.at - time.time()) < 5 for left in seen.left)
+
+
+def test_what_was_due_and_not_begun_is_left_too(rude: str) -> None:
+    """One user, who waits for an answer from its first request on; ten a second are planned."""
+    seen = drive(lambda: repeating(get(rude + "/silent")), pace=10.0, limits=Limits(requests=100), stop_after=1.0)
+
+    waits = sorted(left.waited for left in seen.left)
+    assert 10 <= len(waits) <= 13
+    assert waits[-1] - waits[0] > 0.8
 
 
 def test_the_generator_is_watched(origin: Origin) -> None:

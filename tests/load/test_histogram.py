@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
 
-from plumbline.load.histogram import Histogram, key, of_microseconds
+from plumbline.load.histogram import Histogram, key, needed, of_microseconds
 
 
 @pytest.mark.parametrize(
@@ -40,10 +41,18 @@ def test_added_up_it_is_as_if_counted_together() -> None:
     assert Histogram.from_dict(together.as_dict()) == together
 
 
-def test_few_times_tell_little_of_a_high_percentile() -> None:
-    few = of_microseconds(range(1000, 2000, 20))
+@pytest.mark.parametrize(("share", "enough"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688)])
+def test_few_times_do_not_tell_a_high_percentile(share: float, enough: int) -> None:
+    few, many = (of_microseconds([*range(1000, 1000 + count)]) for count in (enough - 1, enough))
 
-    assert few.interval(0.99)[1] == few.largest
+    assert needed(share) == enough
+    assert few.interval(share)[1] == math.inf
+    assert many.interval(share)[1] == many.largest
+
+
+@pytest.mark.parametrize(("count", "least"), [(5, 0), (6, 1000)])
+def test_few_times_do_not_tell_what_a_low_percentile_is_beyond(count: int, least: int) -> None:
+    assert of_microseconds([*range(1000, 1000 + 10 * count, 10)]).interval(0.5)[0] == least
 
 
 def test_nothing_has_no_quantile() -> None:

@@ -79,6 +79,18 @@ def test_stages_count_from_the_planned_start_and_only_in_the_steady_phase() -> N
     assert [(second.at, second.answered) for second in result.by_second] == [(1001, 1), (1011, 1), (1020, 1)]
 
 
+def test_an_object_that_has_no_end_yet_is_told_with_how_long_it_was_due() -> None:
+    journal = Journal(timeout=5)
+    for name, planned in (("open", 17.0), ("after", 21.0), ("over", 1.0)):
+        journal.expect(name)
+        journal.answered(name, planned, planned + 0.3, "")
+    result = Result("made", began=1010.0, seconds=10.0, users=1)
+
+    journal.fill(result, now=21, clock=1000)
+
+    assert result.unanswered.counts == {3_000_000: 1}
+
+
 def test_an_object_that_nobody_asked_for_is_not_counted() -> None:
     journal = Journal(timeout=5)
     journal.seen(pod("of-somebody-else", "a-node", "Running"), 1.0)
@@ -93,9 +105,27 @@ def test_a_watch_tells_events_that_come_in_pieces_and_says_what_it_has_lost() ->
 
     watch._take(lines[:40])
     watch._take(lines[40:])
-    assert (seen, watch._version, watch.lost) == (["8", "9"], "9", "")
+    assert (seen, watch._version, watch.missing) == (["8", "9"], "9", "")
     watch._take(b'{"type": "ERROR", "object": {"message": "too old"}}\n')
-    assert watch.lost == "the watch was ended: too old"
+    assert watch.missing == "the watch was ended: too old"
+
+
+def test_a_watch_that_never_begins_says_why() -> None:
+    watch = Watch("https://127.0.0.1:1", Settings(), (), "7", lambda pod, now: None)
+
+    def stop(_: float) -> None:
+        watch.stop()
+
+    watch.run(stop)
+    assert watch.missing.startswith("nothing was watched: Failed to connect")
+
+
+def test_a_watch_that_dies_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch("https://127.0.0.1:1", Settings(ca="/none"), (), "7", lambda pod, now: None)
+    monkeypatch.setattr("locustfiles.engine.easy.prepare", lambda *_: {}["none"])
+
+    watch.run()
+    assert watch.missing == "the watch has ended: KeyError: 'none'"
 
 
 class Recorded(Api):

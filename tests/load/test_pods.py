@@ -196,6 +196,26 @@ def test_pods_that_do_not_start_are_told_of_and_removed(
     assert (cluster.pods, cluster.configmaps) == ({}, {})
 
 
+def test_a_master_that_its_node_refuses_is_told_of_and_removed(cluster: Kubelet, tmp_path: Path) -> None:
+    cluster.refused = "OutOfpods"
+
+    with pytest.raises(ApiError, match="-master ended before its workers began: OutOfpods no room"):
+        drive.drive(load(write(tmp_path, cluster.url)), "spread", "", tmp_path)
+    assert (cluster.pods, cluster.configmaps) == ({}, {})
+
+
+@pytest.mark.parametrize("ca", [None, "PEM of someone ä"])
+def test_whom_to_trust_is_looked_at_before_anything_is_made(cluster: Kubelet, tmp_path: Path, ca: str | None) -> None:
+    if ca:
+        (tmp_path / "ca.pem").write_text(ca)
+    command = [sys.executable, "-m", "locustfiles", "spread", "--ca", str(tmp_path / "ca.pem"), "--report-dir", "."]
+    command += ["--bed", str(write(tmp_path, cluster.url))]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=LIMIT, check=False)
+
+    assert (done.returncode, cluster.made) == (2, [])
+    assert done.stderr.startswith(f"load: --ca {tmp_path}/ca.pem: ")
+
+
 def test_what_a_killed_run_has_left_is_removed_by_the_next(start: Start, cluster: Kubelet) -> None:
     process = start(steady="40s")
     left = asking(cluster, "worker-1")
