@@ -45,7 +45,10 @@ class Budgets(Strict):
     mend: str | None = Field(
         default=None, description="from the fault, or mended by undo from its begin, until the bed is whole"
     )
-    steady: str | None = Field(default=None, description="from there until the gate says go")
+    steady: str | None = Field(
+        default=None,
+        description="from there until the gate says go, but for the time in which clients read what is there at the end",
+    )
     gap: dict[Name, str] = Field(default={}, description="by record, the longest time without a success")
     recover: dict[Name, str] = Field(default={}, description="by record, from the same moment until it succeeds again")
     saved: dict[Name, str] = Field(

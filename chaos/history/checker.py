@@ -283,7 +283,17 @@ def times(moments: Sequence[Moment], *, by_undo: bool = False) -> Times:
         return Times(_between(injected, noticed))
     told_of = moments if by_undo else _before_undo(moments)  # the undo changes the bed once more: steady tells of that
     whole = _stays(told_of, WHOLE, max(since, noticed or since))
-    return Times(_between(injected, noticed), _between(since, whole), _between(since, _first(moments, STEADY, since)))
+    steady = _first(moments, STEADY, since)
+    if steady is not None:
+        steady -= _reading(moments, steady)
+    return Times(_between(injected, noticed), _between(since, whole), _between(since, steady))
+
+
+def _reading(moments: Sequence[Moment], until: float) -> float:
+    """Seconds before then in which clients read what is there at the end: meanwhile nobody asks the gate."""
+    stopped = _first(moments, STOP)
+    read = next((moment.at for moment in moments if moment.name == RECORDED), None)
+    return max(0.0, read - stopped) if stopped and read and read <= until else 0.0
 
 
 def _before_undo(moments: Sequence[Moment]) -> Sequence[Moment]:

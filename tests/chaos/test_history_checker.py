@@ -178,6 +178,12 @@ def test_times_are_counted_from_the_fault_or_from_its_end() -> None:
     assert (by_itself.detect, by_itself.mend, by_itself.steady) == (2, None, 20), "it took the undo to mend it"
 
 
+def test_what_clients_take_to_read_at_the_end_is_not_the_beds_way_to_steady() -> None:
+    told = [Moment(1, "inject"), Moment(5, "stop"), Moment(155, "recorded", True), Moment(180, "steady", True)]
+
+    assert times(told).steady == pytest.approx(29)
+
+
 def test_what_an_undo_disturbs_once_more_was_mended_all_the_same() -> None:
     told = [
         Moment(0, "whole", True), Moment(10, "inject"), Moment(11, "whole", False), Moment(14, "whole", True),
