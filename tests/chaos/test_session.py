@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -94,8 +95,7 @@ def test_what_was_to_come_about_and_did_not_is_an_error(scratch: Scratch) -> Non
 def test_a_failing_undo_stops_no_other_and_is_told_with_what_is_still_in(
     scratch: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(undoing, "LIMIT", 0.1)
-    monkeypatch.setattr(undoing.undo, "__defaults__", (0.1,))
+    monkeypatch.setattr(sessions, "bring_back", partial(undoing.bring_back, limit=0.1))
     fault = scratch.fault(scratch.change("one"), fails("", undo=True), scratch.change("two"))
 
     with pytest.raises(StillIn, match=r"test\.fails.*apply fails") as raised, session(scratch.bed(), fault):
