@@ -10,6 +10,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.workloads.client import PARALLEL, ApiError, Client, object_path
 from lab.workloads.order import WORKLOADS, Need, is_ready, needs, phase
+from plumbline.facts.conditions import has
 
 Manifest = dict[str, Any]
 
@@ -84,16 +85,10 @@ def _apply(client: Client, manifest: Manifest, deadline: float) -> None:
 def _await_definitions(client: Client, definitions: list[Manifest], deadline: float) -> None:
     """Wait until the kinds that were just defined are served."""
     left = list(definitions)
-    while left := [m for m in left if not _is_established(client.get(object_path(m)))]:
+    while left := [m for m in left if not has(client.get(object_path(m)) or {}, "Established")]:
         if time.monotonic() > deadline:
             raise LabError(f"the API server does not serve {left[0]['metadata']['name']}")
         time.sleep(0.1)
-
-
-def _is_established(live: Manifest | None) -> bool:
-    # A definition that nothing has looked at yet has `conditions: null`.
-    conditions = (live or {}).get("status", {}).get("conditions") or ()
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
 def _with_replicas(client: Client, manifest: Manifest, scaled: set[tuple[str, str, str]]) -> Manifest:

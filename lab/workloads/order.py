@@ -13,6 +13,7 @@ from typing import Any
 
 from lab.workloads.rendering import PROVIDES
 from plumbline.bed.cluster import NETWORKS
+from plumbline.facts.conditions import has
 
 Manifest = dict[str, Any]
 
@@ -75,7 +76,7 @@ def is_ready(kind: str, live: Manifest | None) -> bool:
         return _has_its_pods(kind, live, status)
     if kind == "PersistentVolumeClaim":
         return bool(status.get("phase") == "Bound")
-    return any(c["type"] == CONDITIONS[kind] and c["status"] == "True" for c in status.get("conditions", []))
+    return has(live, CONDITIONS[kind])
 
 
 def replicas(kind: str, live: Manifest) -> int:

@@ -15,6 +15,7 @@ from lab.errors import LabError
 from lab.workloads.client import ApiError, Client, list_path
 from lab.workloads.order import WORKLOADS, is_ready, replicas
 from plumbline.bed import Bed
+from plumbline.facts.conditions import has
 
 POLL = 1.0
 
@@ -82,9 +83,7 @@ def _replaced(bed: Bed, client: Client) -> Iterator[str]:
 
 def _is_ready(pod: dict[str, Any]) -> bool:
     """Whether a pod that stays is ready."""
-    conditions = pod.get("status", {}).get("conditions") or ()
-    stays = not pod["metadata"].get("deletionTimestamp")
-    return stays and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return not pod["metadata"].get("deletionTimestamp") and has(pod, "Ready")
 
 
 def _not_renewed(bed: Bed, client: Client) -> Iterator[str]:

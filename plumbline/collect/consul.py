@@ -16,7 +16,8 @@ from typing import Any
 from plumbline.bed import Bed
 from plumbline.bed.consul import Consul
 from plumbline.collect.access import Access
-from plumbline.collect.consul_client import CREDENTIAL, Client, Shown, Silent
+from plumbline.collect.consul_client import CREDENTIAL, Client, Shown
+from plumbline.collect.vault_client import NoAnswer
 from plumbline.facts.source import Source
 
 FOLDER = "plumbline/gate/"
@@ -106,7 +107,7 @@ def _server(client: Client) -> dict[str, Any]:
         facts["nobody"] = {"keys": client.ask("get", key, token="", stale="")[0], "members": seen}
         facts["stranger"] = client.ask("get", key, token=str(uuid.uuid4()), stale="")[0]
         facts["uncertified"] = client.uncertified()
-    except Silent as silent:
+    except NoAnswer as silent:
         facts.update(outcome=silent.outcome, error=str(silent))
     return facts
 
@@ -132,7 +133,7 @@ def _shared(consul: Consul, client: Client) -> dict[str, Any]:
     for part, path in pages.items():
         try:
             status, said = client.ask("get", path)
-        except Silent as silent:
+        except NoAnswer as silent:
             errors[part] = str(silent)
             continue
         if status in (200, 429):  # autopilot says 429 where it is not well
@@ -160,7 +161,7 @@ def _rights(client: Client, errors: dict[str, str]) -> dict[str, bool]:
     body = [{"Resource": kind, "Segment": name, "Access": access} for kind, name, access in wanted]
     try:
         status, said = client.ask("post", "/v1/internal/acl/authorize", body)
-    except Silent as silent:
+    except NoAnswer as silent:
         errors["rights"] = str(silent)
         return {}
     if status != 200:
@@ -194,10 +195,10 @@ def _key(bed: Bed, clients: dict[str, Client], by: str) -> dict[str, Any]:
         for node, client in clients.items():
             facts["seen"][node] = _seen(client, name, value, began, end)
         facts["elsewhere"] = _elsewhere(writer)
-    except Silent as silent:
+    except NoAnswer as silent:
         facts["error"] = str(silent)
     finally:
-        with suppress(Silent):
+        with suppress(NoAnswer):
             facts["deleted"] = writer.ask("delete", f"/v1/kv/{name}") == (200, True)
     return facts
 
@@ -223,7 +224,7 @@ def _seen(client: Client, name: str, value: str, began: float, end: float) -> fl
 
 
 def _quietly(client: Client, path: str) -> Any:
-    with suppress(Silent):
+    with suppress(NoAnswer):
         status, said = client.ask("get", path)
         return said if status == 200 else ""
     return ""

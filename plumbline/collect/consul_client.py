@@ -10,20 +10,11 @@ from typing import Any
 from plumbline.bed import Bed
 from plumbline.bed.consul import Consul
 from plumbline.collect.access import Access
-from plumbline.collect.vault_client import load, session
-from plumbline.facts.source import Outcome
+from plumbline.collect.vault_client import NoAnswer, load, session
 
 CREDENTIAL, CERTIFICATE, AUTHORITY = "consul", "consul-certificate", "consul-ca"
 """What the gate shows: its token; its certificate and key, PEM, where Consul wants one; whom it trusts."""
 Answer = tuple[int, Any]
-
-
-class Silent(Exception):
-    """A server that gave no answer: an outcome of a source, and why."""
-
-    def __init__(self, outcome: Outcome, why: str) -> None:
-        super().__init__(why)
-        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ class Client:
         self.shown, self.node = shown, node
 
     def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None, **query: str) -> Answer:
-        """Status and body, as JSON where it is that. Silent where nothing came."""
+        """Status and body, as JSON where it is that. NoAnswer where nothing came."""
         from requests.exceptions import ConnectionError as Failed
         from requests.exceptions import RequestException, SSLError, Timeout
 
@@ -81,20 +72,20 @@ class Client:
         try:
             return getattr(self.library.http, method)(_answer, path, **asked)  # type: ignore[no-any-return]
         except Timeout as error:
-            raise Silent("timeout", f"{self.node}: no answer: {type(error).__name__}") from None
+            raise NoAnswer("timeout", f"{self.node}: no answer: {type(error).__name__}") from None
         except SSLError as error:
-            raise Silent("refused", f"{self.node}: TLS: {_inner(error)}") from None
+            raise NoAnswer("refused", f"{self.node}: TLS: {_inner(error)}") from None
         except Failed as error:
-            raise Silent("unreachable", f"{self.node}: {_inner(error)}") from None
+            raise NoAnswer("unreachable", f"{self.node}: {_inner(error)}") from None
         except RequestException as error:
-            raise Silent("rubbish", f"{self.node}: {type(error).__name__}") from None
+            raise NoAnswer("rubbish", f"{self.node}: {type(error).__name__}") from None
 
     def uncertified(self) -> str:
         """What the server says to whoever shows no certificate; empty where it ends the handshake."""
         kept, self.library.http.session = self.library.http.session, session(self.shown.bare)
         try:
             return f"status {self.ask('get', '/v1/status/leader')[0]}"
-        except Silent as silent:
+        except NoAnswer as silent:
             if silent.outcome in ("timeout", "rubbish"):
                 raise
             return ""

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def condition(item: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
-    """The condition of this kind, such as Ready; None where nobody has set it."""
-    return next((one for one in item.get("status", {}).get("conditions", ()) if one["type"] == kind), None)
+    """The condition of this kind, such as Ready; None where nobody has set it, or has set any (`conditions: null`)."""
+    return next((one for one in item.get("status", {}).get("conditions") or () if one["type"] == kind), None)
 
 
 def has(item: Mapping[str, Any], kind: str) -> bool:

@@ -24,7 +24,7 @@ def weak(name: str, attack: Result | str, declared: Target, during: Result) -> s
         return f"attack {name}: {attack}"
     if attack.stopped:
         return f"attack {name}: {attack.stopped}"
-    sent = attack.answered + attack.failed - sum(attack.own.values())
+    sent = attack.asked
     if sent < max(attack.seconds, SENT * (declared.pace or 0) * attack.seconds):
         return f"attack {name}: {sent} requests in {attack.seconds:g} s are none"
     seen = [second.at for second in attack.by_second]  # its warm-up attacks, too

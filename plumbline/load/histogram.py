@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 _STEPS = ((10_000, 10), (100_000, 100), (1_000_000, 1_000), (math.inf, 10_000))
 """Below so many microseconds a key is a multiple of so many: 0.01 ms below 10 ms, 0.1 ms below 100 ms, then 1 %."""
-_CONFIDENCE = 1.96
+CONFIDENCE = 1.96
 """Standard deviations of a normal distribution that hold 95 % of it."""
-_TAIL = 0.025
+TAIL = 0.025
 """What is left of it on either side."""
 
 
 def needed(share: float) -> int:
     """How many times it takes until the largest is, with 95 % confidence, beyond this quantile: 6 for p50, 368 for p99."""
-    return math.ceil(math.log(_TAIL) / math.log(share))
+    return math.ceil(math.log(TAIL) / math.log(share))
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Histogram:
         each time as independent of the others, as they nearly are between users. ValueError where it is empty.
         """
         count = self.count
-        spread = _CONFIDENCE * math.sqrt(count * share * (1 - share))
+        spread = CONFIDENCE * math.sqrt(count * share * (1 - share))
         low, high = math.floor(share * count - spread), math.ceil(share * count + spread) + 1
         least = self._at(max(1, low)) if low >= 1 or count >= needed(1 - share) else 0
         if high <= count:

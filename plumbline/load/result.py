@@ -120,6 +120,11 @@ class Result:
         return {name: number for name, number in self.failures.items() if name.startswith(GENERATOR)}
 
     @property
+    def asked(self) -> int:
+        """Requests that ended and tell of the bed, answered or failed."""
+        return self.answered + self.failed - sum(self.own.values())
+
+    @property
     def rate(self) -> float:
         """Good answers a second."""
         return self.answered / self.seconds if self.seconds > 0 else 0.0

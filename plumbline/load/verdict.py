@@ -154,8 +154,7 @@ def _failed(result: Result, promise: Promise, timeout: timedelta) -> Judged:
     limit = RFC_9411 if promise.failed is None else promise.failed
     expected = f"at most {limit * 100:.6g} % failed"
     own = sum(result.own.values())
-    failed = result.failed - own
-    every = result.answered + failed
+    failed, every = result.failed - own, result.asked
     if every == 0:
         return Judged("failures", "unknown", f"generator saturated: {_listed(result.own)}" if own else NONE, expected)
     low, high = proportion(failed, every)
@@ -180,7 +179,7 @@ def _refused(result: Result, wanted: float) -> Judged:
     """Of an attack: what is answered or left waiting was let in; what its own machine could not send is not counted."""
     expected = f"at least {wanted * 100:.6g} % refused"
     refused = sum(number for name, number in result.failures.items() if name in REFUSALS)
-    every = result.answered + result.failed - sum(result.own.values())
+    every = result.asked
     if every == 0:
         return Judged("refusals", "unknown", "no request of the attack ended", expected)
     low, high = proportion(refused, every)

@@ -57,11 +57,7 @@ def on(kind: str, who: Who = "every", where: str = "") -> Cases:
 
 def over_https(cases: Cases) -> Cases:
     """Those of `cases` where servers listen for HTTPS at all."""
-
-    def some(bed: Bed) -> list[Case]:
-        return [*cases(bed)] if bed.consul and bed.consul.server.https else []
-
-    return some
+    return lambda bed: cases(bed) if bed.consul and bed.consul.server.https else []
 
 
 def setting(name: str, who: Who = "every", where: str = "") -> Cases:
@@ -76,12 +72,7 @@ def setting(name: str, who: Who = "every", where: str = "") -> Cases:
 
 def certified(cases: Cases) -> Cases:
     """Those of `cases` for HTTPS that asks for a client's certificate; none where the bed file wants no such thing."""
-
-    def some(bed: Bed) -> list[Case]:
-        wanted = bed.consul and bed.consul.server.https and bed.consul.client_certificate
-        return [*cases(bed)] if wanted else []
-
-    return some
+    return lambda bed: over_https(cases)(bed) if bed.consul and bed.consul.client_certificate else []
 
 
 def whole(part: str, where: str = "") -> Cases:
