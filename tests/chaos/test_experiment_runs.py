@@ -165,6 +165,9 @@ def test_what_cannot_be_undone_ends_with_11(scratch: Scratch, monkeypatch: pytes
     assert said.startswith("STILL IN · closed · ")
     assert len(scratch.entries()) == 1
 
+    scratch.file("closed").rmdir()  # now it can be undone, and the watchdog is still at it
+    assert soon(lambda: restored(scratch))
+
 
 def test_a_killed_runner_leaves_nothing(scratch: Scratch) -> None:
     wait = {"type": "probe", "name": "wait", "provider": {"type": "process", "path": "sleep", "arguments": "30"}}
