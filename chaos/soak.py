@@ -12,7 +12,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,12 +102,12 @@ def command(bed: Bed, names: Sequence[str], seconds: float, every: float, seed: 
     if not chosen:
         raise NotOfThisBed(f"the bed {bed.bed} has all for none of the experiments in {EXPERIMENTS.name}/")
     number = random.randrange(1 << 32) if seed is None else seed
-    dice, end = random.Random(number), time.monotonic() + seconds
+    names_dealt, end = dealt(random.Random(number), chosen), time.monotonic() + seconds
     print(f"{len(chosen)} experiments, for {seconds / 60:.0f} min, seed {number}", flush=True)
     runs, figures, worst = list[dict[str, object]](), [measured(bed)], PASSED
     try:
         while (begun := time.monotonic()) < end:
-            name = dice.choice(chosen)
+            name = next(names_dealt)
             code, said = _run(bed, name, folder)
             figures.append(measured(bed))
             runs.append({"experiment": name, "exit_code": code, "said": said, "figures": asdict(figures[-1])})
@@ -121,6 +121,12 @@ def command(bed: Bed, names: Sequence[str], seconds: float, every: float, seed: 
         raise
     leaks = _told(bed, number, runs, figures, folder)
     return worst or (FAILED if leaks else PASSED)
+
+
+def dealt(dice: random.Random, names: Sequence[str]) -> Iterator[str]:
+    """Names in random order without end, each once before any comes again: two hours of dice leave one in ten out."""
+    while True:
+        yield from dice.sample(names, len(names))
 
 
 def _told(bed: Bed, seed: int, runs: list[dict[str, object]], figures: list[Figures], folder: Path) -> list[str]:

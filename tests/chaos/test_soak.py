@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,3 +91,11 @@ def test_a_leak_and_a_failure_end_it_with_1(monkeypatch: pytest.MonkeyPatch, tmp
     assert soak.command(SMALL, ["trunk-of-a-node-cut"], 5.0, 0.0, 7, tmp_path) == 1
     told = json.loads((tmp_path / "soak.json").read_text())
     assert told["leaks"] == ["pods: 60 at first, 61 at last"]
+
+
+def test_no_experiment_comes_again_before_all_have_been() -> None:
+    names = [f"experiment-{number}" for number in range(24)]
+    dealt = list(itertools.islice(soak.dealt(random.Random(7), names), 48))
+
+    assert sorted(dealt[:24]) == sorted(dealt[24:]) == sorted(names)
+    assert dealt[:24] != dealt[24:]
