@@ -9,7 +9,8 @@ from pydantic import Field
 
 from chaos import vault_admin
 from chaos.actions.consul_api import ask_at
-from chaos.call import ActionFailed, Arguments, Call, Looking, Node, Slip, action
+from chaos.actions.slurm import NodeState, declared_in
+from chaos.call import JSON, ActionFailed, Arguments, Call, Looking, Node, Slip, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ class Kill(_OfServers):
     first: Literal["leader", "others"] = "leader"
 
     def reverse(self, bed: Bed, reach: Reach) -> list[Call]:
-        """All are named, since another may lead by the time that this one is killed."""
-        return [Call("node.unit", {"node": n, "unit": _unit(bed, self.of), "active": True}) for n in _all(bed, self.of)]
+        """All are named, since another may lead by the time that this one is killed.
+
+        A controller of Slurm that comes back knows what it last saved, up to 5 s before its end: it starts a job again
+        that is still at work, and drains that job's node for it ("Duplicate jobid"). By itself it never ends that.
+        """
+        units: list[JSON] = [{"node": n, "unit": _unit(bed, self.of), "active": True} for n in _all(bed, self.of)]
+        drained = declared_in(bed).compute if self.of == "slurm" else ()
+        nodes = [call for node in drained for call in NodeState(node=node, drained=True).reverse(bed, reach)]
+        return [*(Call("node.unit", unit) for unit in units), *nodes]
 
     def apply(self, bed: Bed, reach: Reach) -> None:
         up, leader = self._up(bed, reach), leads(bed, reach, self.of)

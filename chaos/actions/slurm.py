@@ -62,6 +62,7 @@ class Ready(Looking):
 
     controllers: tuple[Node, ...] = Field(default=(), description="by default all of them")
     nodes: bool = Field(default=True, description="whether compute nodes must be well too")
+    idle: bool = Field(default=True, description="whether no job of a gate's may be at work on them")
 
     def holds(self, bed: Bed, reach: Reach) -> bool:
         slurm = declared_in(bed)
@@ -72,7 +73,8 @@ class Ready(Looking):
         if not self.nodes:
             return True
         found = _nodes(bed, reach)
-        return all(node in found and _up(found[node]) for node in slurm.compute) and not self._at_work(slurm, reach)
+        well = all(node in found and _up(found[node]) for node in slurm.compute)
+        return well and not (self.idle and self._at_work(slurm, reach))
 
     def _at_work(self, slurm: Slurm, reach: Reach) -> bool:
         """Whether a job of a gate has a processor: one on a node that was lost may keep it until the node is back."""

@@ -34,8 +34,12 @@ class Told(Reach):
         given = dict(w.lower().partition("=")[::2] for w in words if "=" in w)
         match words:
             case ["sinfo"]:
-                node = {"name": "jast", "state": self.state, "state_flags": self.flags, "slurmd_version": "22.05.8"}
-                return Done(0, json.dumps({"nodes": [node]}), "")
+                said = {"state": self.state, "state_flags": self.flags, "slurmd_version": "22.05.8"}
+                return Done(0, json.dumps({"nodes": [{"name": name, **said} for name in ("erenford", "jast")]}), "")
+            case ["scontrol", "ping"]:
+                return Done(0, "Slurmctld(primary) at bettley is UP\nSlurmctld(backup) at cargyll is UP", "")
+            case ["squeue", *_]:
+                return Done(0, "\n".join(self.jobs), "")
             case ["scontrol", "update", _, state, *_] if "nodename" in given:
                 self.flags = ["DRAIN"] if state == "state=drain" else []
             case ["scontrol", "update", *_]:
@@ -111,6 +115,23 @@ def test_a_node_that_does_not_answer_is_not_given_up_yet(state: str, flags: list
 
         assert Call("slurm.node", {"node": "jast", "up": True}).holds(BED, reach) is up
         assert Call("slurm.node", {"node": "jast", "down": True}).holds(BED, reach) is down
+
+
+WELL = Call("slurm.ready", {"idle": False})
+
+
+def test_a_node_that_slurm_drains_once_its_controllers_are_back_takes_jobs_again() -> None:
+    with Told() as reach:
+        undo = Call("servers.kill", {"of": "slurm"}).reverse(BED, reach)
+        assert WELL.holds(BED, reach)
+        reach.flags = ["DRAIN"]  # as for a job that it starts a second time
+        assert not WELL.holds(BED, reach)
+        for step in undo[2:]:
+            step.apply(BED, reach)
+
+        assert WELL.holds(BED, reach)
+        assert [step.action for step in undo] == ["node.unit", "node.unit", "slurm.node", "slurm.node"]
+        assert undo[-1].arguments == {"node": "jast", "drained": False, "reason": "plumbline", "up": True}
 
 
 @pytest.mark.parametrize(
