@@ -122,7 +122,7 @@ def until(
     """Waits until every call holds; those that do not when `limit` seconds have passed.
 
     `seen` are the places in `calls` of those that were seen to hold when they were made: a later call of the same
-    action may have been about the same thing.
+    action on the same node, if any is named, may have been about the same thing.
     """
     failed = _look(bed, reach, calls, time.monotonic() + limit, seen)
     return [Left(calls[index], why) for index, why in sorted(failed.items())]
@@ -138,8 +138,8 @@ def holds(bed: Bed, reach: Reach, call: Call) -> bool:
 
 def _look(bed: Bed, reach: Reach, calls: Sequence[Call], deadline: float, seen: Collection[int]) -> dict[int, str]:
     """The calls that do not hold, or of which nobody can tell, when all hold or the time is up."""
-    actions = [call.action for call in calls]
-    wanted = [index for index, action in enumerate(actions) if index not in seen or action not in actions[index + 1 :]]
+    about = [(call.action, call.arguments.get("node")) for call in calls]
+    wanted = [index for index, one in enumerate(about) if index not in seen or one not in about[index + 1 :]]
     while True:
         failed: dict[int, str] = {}
         for index in wanted:

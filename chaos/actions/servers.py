@@ -10,7 +10,7 @@ from pydantic import Field
 from chaos import vault_admin
 from chaos.actions.consul_api import ask_at
 from chaos.actions.slurm import NodeState, declared_in
-from chaos.call import JSON, ActionFailed, Arguments, Call, Looking, Node, Slip, action
+from chaos.call import ActionFailed, Arguments, Call, Looking, Node, Slip, action
 from plumbline.bed import Bed
 
 if TYPE_CHECKING:
@@ -42,10 +42,13 @@ class Kill(_OfServers):
         A controller of Slurm that comes back knows what it last saved, up to 5 s before its end: it starts a job again
         that is still at work, and drains that job's node for it ("Duplicate jobid"). By itself it never ends that.
         """
-        units: list[JSON] = [{"node": n, "unit": _unit(bed, self.of), "active": True} for n in _all(bed, self.of)]
-        drained = declared_in(bed).compute if self.of == "slurm" else ()
-        nodes = [call for node in drained for call in NodeState(node=node, drained=True).reverse(bed, reach)]
-        return [*(Call("node.unit", unit) for unit in units), *nodes]
+        unit = _unit(bed, self.of)
+        calls = [Call("node.unit", {"node": node, "unit": unit, "active": True}) for node in _all(bed, self.of)]
+        if self.of == "slurm":
+            calls.append(Call("slurm.in_charge"))
+            for node in declared_in(bed).compute:
+                calls += NodeState(node=node, drained=True).reverse(bed, reach)
+        return calls
 
     def apply(self, bed: Bed, reach: Reach) -> None:
         up, leader = self._up(bed, reach), leads(bed, reach, self.of)

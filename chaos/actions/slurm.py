@@ -1,4 +1,4 @@
-"""slurm.node, slurm.ready, slurm.partition, slurm.config, and what the user slurm reaches.
+"""slurm.node, slurm.ready, slurm.in_charge, slurm.partition, slurm.config, and what the user slurm reaches.
 
 Slurm is asked from the node from which a gate asks it, each time within a limit.
 """
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _CONFIG = "/etc/slurm/slurm.conf"
 _WELL = frozenset({"idle", "mixed", "allocated"})
 _COVER = "plumbline-cover"
+_AGE = """began=$(timeout 5 scontrol show config | sed -n 's/^BOOT_TIME *= *//p')
+[ -n "$began" ] && echo $(( $(date +%s) - $(date -d "$began" +%s) ))"""
+"""Seconds since the controller that answers was started; it fails where none does."""
 
 
 def declared_in(bed: Bed) -> Slurm:
@@ -83,6 +86,19 @@ class Ready(Looking):
         command = ["timeout", "5", "squeue", "-h", "-u", slurm.jobs.user, "-t", "running,completing,configuring"]
         done = reach.ask(slurm.submit, command)
         return done.code != 0 or bool(done.out.strip())
+
+
+@action("slurm.in_charge")
+class InCharge(Looking):
+    """Whether the controller that answers began so long ago that it has started whatever it knew of when it began.
+
+    Its nodes report themselves within 5 s, and the first jobs are started a second later (seen with Slurm 22.05).
+    """
+
+    seconds: int = Field(default=12, ge=1, le=60)
+
+    def holds(self, bed: Bed, reach: Reach) -> bool:
+        return int(ask(bed, reach, "sh", "-c", _AGE)) >= self.seconds
 
 
 @action("slurm.node")

@@ -11,6 +11,7 @@ import pytest
 from chaos.actions.slurm import Config
 from chaos.call import ActionFailed, Call
 from chaos.reach import LIMIT, Done, Reach
+from chaos.undo import until
 from plumbline.bed import load
 from plumbline.collect.access import Access
 
@@ -130,8 +131,23 @@ def test_a_node_that_slurm_drains_once_its_controllers_are_back_takes_jobs_again
             step.apply(BED, reach)
 
         assert WELL.holds(BED, reach)
-        assert [step.action for step in undo] == ["node.unit", "node.unit", "slurm.node", "slurm.node"]
+        assert [step.action for step in undo] == [
+            "node.unit",
+            "node.unit",
+            "slurm.in_charge",
+            "slurm.node",
+            "slurm.node",
+        ]
         assert undo[-1].arguments == {"node": "jast", "drained": False, "reason": "plumbline", "up": True}
+
+
+def test_each_node_is_looked_at_again_although_another_call_is_like_it() -> None:
+    calls = [Call("slurm.node", {"node": node, "drained": False}) for node in ("erenford", "jast")]
+    with Told() as reach:
+        assert until(BED, reach, calls, 0.0, seen={0, 1}) == []
+        reach.flags = ["DRAIN"]
+
+        assert [left.call for left in until(BED, reach, calls, 0.0, seen={0, 1})] == calls
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """`python -m lab.bench.load [--rounds N] [--seconds S] [--users N]`: load generators side by side on one path.
 
 In each round every tool runs once, one after the other, with the same users, kept alive and with a new connection for
-each request. wrk and ours run a third time, with the same pauses between requests, which makes the same rate of both:
-there their times are compared. Rounds differ more than tools do on a busy machine: ratios are told within rounds.
+each request. wrk and ours run a third time, at the same moment and with the same pauses between requests, so that both
+have the same rate and find the same machine: there their times are compared. Rounds differ more than tools do on a busy
+machine: ratios are told within rounds.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -26,7 +29,7 @@ from rich.table import Table
 from lab import programs
 from lab.bench import figures
 from lab.bench.load.path import Route, loopback
-from lab.bench.load.tools import PAUSE, TOOLS, Measured, Mode, Round, Tool, environment_of
+from lab.bench.load.tools import PAUSE, PAUSED_USERS, TOOLS, Measured, Mode, Round, Tool, environment_of
 from lab.errors import LabError
 from plumbline import namespace
 from plumbline.outcome import BedUnreachable
@@ -43,9 +46,8 @@ _KEYS: dict[Mode, str] = {
 _TITLES: dict[Mode, str] = {
     "kept": "requests a second, kept alive",
     "new": "new TLS connections a second",
-    "paused": "requests a second, kept alive, with a pause of {} to {} ms before each: the same rate for all".format(
-        *PAUSE
-    ),
+    "paused": "requests a second, kept alive, at most {} users with a pause of {} to {} ms before each, at the same "
+    "moment: the same rate for all".format(PAUSED_USERS, *PAUSE),
 }
 _HEADINGS = ("minimum", "median", "maximum", "ours is ×", "p50 ms", "×", "p99 ms", "×", "failed", "CPU µs each")
 Rounds = dict[str, dict[Mode, list[Measured]]]
@@ -84,20 +86,31 @@ def _bench(options: argparse.Namespace, route: Route, console: Console) -> int:
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         for number in range(options.rounds):
             # whoever comes first finds the machine as the last one left it, so that each round begins with another
-            for tool in [*tools[number % len(tools) :], *tools[: number % len(tools)]]:
-                for mode in tool.modes:
-                    one = Round(route, mode, options.users, options.seconds, Path(folder))
-                    said = _measure(tool, one)
-                    if isinstance(said, Measured):
-                        found[tool.name][mode].append(said)
-                    else:
-                        notes.append(f"{tool.name}, {mode}, round {number + 1}: {said}")
+            turns = [*tools[number % len(tools) :], *tools[: number % len(tools)]]
+            for tool, mode, said in _round(turns, Round(route, "kept", options.users, options.seconds, Path(folder))):
+                if isinstance(said, Measured):
+                    found[tool.name][mode].append(said)
+                else:
+                    notes.append(f"{tool.name}, {mode}, round {number + 1}: {said}")
     content = as_json(found, notes, started=started, route=route.about, users=options.users, seconds=options.seconds)
     _show(console, content)
     file = options.report_dir / "bench-load.json"
     figures.write(file, content)
     console.print(f"bench: {route.about}; {file}", markup=False, soft_wrap=True)
     return 0 if content[_KEYS["kept"]] else 1
+
+
+def _round(tools: Sequence[Tool], one: Round) -> Iterator[tuple[Tool, Mode, Measured | str]]:
+    """Every tool once, kept alive and with new connections; then those that pause, all at the same moment."""
+    for tool in tools:
+        for mode in tool.modes:
+            if mode != "paused":
+                yield tool, mode, _measure(tool, replace(one, mode=mode))
+    pausing = [tool for tool in tools if "paused" in tool.modes]
+    paused = replace(one, mode="paused", users=min(one.users, PAUSED_USERS))
+    with ThreadPoolExecutor(len(TOOLS)) as pool:
+        for tool, said in zip(pausing, pool.map(lambda tool: _measure(tool, paused), pausing), strict=True):
+            yield tool, "paused", said
 
 
 def _measure(tool: Tool, one: Round) -> Measured | str:
