@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,10 +15,11 @@ import pytest
 from chaos import ledger
 from chaos import session as sessions
 from chaos import undo as undoing
-from chaos.call import ActionFailed
+from chaos.call import ActionFailed, Call
 from chaos.reach import Reach
 from chaos.session import Expired, NoEffect, NotAllowed, NotSettled, session
 from chaos.undo import StillIn
+from plumbline.bed import Bed
 from plumbline.hold import PASS, Held, hold, let_through
 from tests.chaos.scratch import Scratch
 
@@ -134,6 +136,21 @@ def test_undoing_twice_changes_nothing(scratch: Scratch) -> None:
         assert undoing.undo(scratch.bed(), reach, entry) == []
 
     assert_restored(scratch)
+
+
+def test_an_entry_that_is_forgotten_during_its_undo_stays_forgotten(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = scratch.entry(scratch.change("one", "as it was"))
+
+    def forgotten(bed: Bed, reach: Reach, calls: Sequence[Call], limit: float) -> list[undoing.Left]:
+        scratch.entries()[0].unlink()
+        return [undoing.Left(calls[0], "it cannot be done")]
+
+    monkeypatch.setattr(undoing, "bring_back", forgotten)
+    with Reach(scratch.bed()) as reach:
+        assert undoing.undo(scratch.bed(), reach, entry) == []
+    assert scratch.entries() == []
 
 
 def test_a_bed_that_does_not_settle_is_told(scratch: Scratch) -> None:
