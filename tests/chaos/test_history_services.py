@@ -89,6 +89,11 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chaos.actions.consul_api.administrator", lambda bed: "not-told")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_written_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaos.history.clients.slurm._WRITTEN", 0.2)
+
+
 @pytest.mark.parametrize("kind", ["consul", "slurm"])
 def test_a_sound_service_keeps_what_it_acknowledged(kind: str) -> None:
     with Services() as reach:
