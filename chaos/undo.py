@@ -49,12 +49,10 @@ def undo(bed: Bed, reach: Reach, entry: Entry, limit: float = LIMIT) -> list[Lef
             return []
         entry = ledger.read(bed, places.ledger(bed.bed) / f"{entry.id}.json")
         left = bring_back(bed, reach, entry.calls(), limit)
-        if left and not ledger.exists(entry):  # somebody who mended it by hand had it forgotten meanwhile
-            return []
-        if left:
-            ledger.write(entry.model_copy(update={"state": "failed", "error": "; ".join(map(str, left))}))
-        else:
+        if not left:
             ledger.remove(entry)
+        elif ledger.exists(entry):  # and was not forgotten meanwhile, by somebody who mended the bed by hand
+            ledger.write(entry.model_copy(update={"state": "failed", "error": "; ".join(map(str, left))}))
     return left
 
 

@@ -27,6 +27,8 @@ _COVER = "plumbline-cover"
 _AGE = """began=$(timeout 5 scontrol show config | sed -n 's/^BOOT_TIME *= *//p')
 [ -n "$began" ] && echo $(( $(date +%s) - $(date -d "$began" +%s) ))"""
 """Seconds since the controller that answers was started; it fails where none does."""
+_IN_CHARGE = 12
+"""Seconds until a controller has started what it knew of: twice what was seen."""
 
 
 def declared_in(bed: Bed) -> Slurm:
@@ -95,10 +97,8 @@ class InCharge(Looking):
     Its nodes report themselves within 5 s, and the first jobs are started a second later (seen with Slurm 22.05).
     """
 
-    seconds: int = Field(default=12, ge=1, le=60)
-
     def holds(self, bed: Bed, reach: Reach) -> bool:
-        return int(ask(bed, reach, "sh", "-c", _AGE)) >= self.seconds
+        return int(ask(bed, reach, "sh", "-c", _AGE)) >= _IN_CHARGE
 
 
 @action("slurm.node")

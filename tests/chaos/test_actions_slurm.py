@@ -141,6 +141,15 @@ def test_a_node_that_slurm_drains_once_its_controllers_are_back_takes_jobs_again
         assert undo[-1].arguments == {"node": "jast", "drained": False, "reason": "plumbline", "up": True}
 
 
+@pytest.mark.parametrize(("age", "holds"), [(7, False), (12, True)])
+def test_a_controller_is_in_charge_once_it_has_begun_what_it_knew_of(
+    monkeypatch: pytest.MonkeyPatch, age: int, holds: bool
+) -> None:
+    monkeypatch.setattr("chaos.actions.slurm.ask", lambda *_: f"{age}\n")
+    with Told() as reach:
+        assert Call("slurm.in_charge").holds(BED, reach) is holds
+
+
 def test_each_node_is_looked_at_again_although_another_call_is_like_it() -> None:
     calls = [Call("slurm.node", {"node": node, "drained": False}) for node in ("erenford", "jast")]
     with Told() as reach:
