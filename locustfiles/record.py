@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -39,10 +40,12 @@ class Recorder:
         self._samples.clear()
         self._left.clear()
 
-    def result(self, target: str, began: float, ended: float, stopped: str = "") -> Result:
-        """What ended in the whole seconds between two moments (Unix time), of all generators."""
-        first, last = int(began) + (began > int(began)), int(ended)
-        result = Result(target, first, max(0, last - first), 0, stopped=stopped)
+    def result(self, target: str, began: float, ended: float, planned: float, stopped: str = "") -> Result:
+        """What ended in the whole seconds between two moments (Unix time), of all generators: in so many as were planned,
+        however late the users were stopped."""
+        first = math.ceil(began)
+        last = max(first, min(int(ended), first + int(planned)))
+        result = Result(target, first, last - first, 0, stopped=stopped)
         failures: Counter[str] = Counter()
         for row in self._rows:
             if first <= row.second < last:

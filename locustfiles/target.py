@@ -172,9 +172,10 @@ class Run:
     def _write(self, **_: Any) -> None:
         """The engines have ended, and told what they measured."""
         ended = self._ended or now()
-        whole = self._steady and ended - self._steady >= self.target.steady.total_seconds()
+        planned = self.target.steady.total_seconds()
+        whole = self._steady and ended - self._steady >= planned
         stopped = "" if whole else "it was ended before its steady phase was over"
-        result = self._recorder.result(self.name, self._steady or ended, ended, stopped)
+        result = self._recorder.result(self.name, self._steady or ended, ended, planned, stopped)
         result.declared = baseline.declared(self.bed, self.name)
         if self.amend is not None:
             self.amend(result)

@@ -38,7 +38,16 @@ try:
 except GreenletExit:
     print(round(calls._left[0].waited, 1), sum(row.requests for row in calls._tally.batch()))
 recorder._left = [Left(105.2, 4.0), Left(106.4, 1.5), Left(106.4, 0.5), Left(103.0, 2.0)]
-print(*recorder.result("t", 100.0, 105.5).unanswered.counts)
+print(*recorder.result("t", 100.0, 105.5, 5.0).unanswered.counts)
+"""
+PHASES = """
+from locust.env import Environment
+from locustfiles.record import Recorder
+
+recorder = Recorder(Environment())
+for began, ended in ((100.0, 121.0), (100.9, 122.1), (100.9, 110.2), (100.9, 100.95)):
+    result = recorder.result("t", began, ended, 20.0)
+    print(result.began, result.seconds)
 """
 PAGE = """
 from types import SimpleNamespace as Of
@@ -70,3 +79,7 @@ def test_what_had_no_answer_at_the_end_is_told_with_how_long_it_was_due() -> Non
 
 def test_a_page_takes_as_long_as_the_browser_says() -> None:
     assert said(PAGE) == ["0.125"]
+
+
+def test_a_steady_phase_has_the_whole_seconds_that_were_planned_however_late_it_ends() -> None:
+    assert said(PHASES) == ["100", "20", "101", "20", "101", "9", "101", "0"]
