@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chaos.fault import Fault
 from chaos.proof.changed import Changed
+from chaos.proof.plan import LOAD
 from plumbline.bed.errors import nearest
 from plumbline.check import LAYERS
 
@@ -55,11 +56,13 @@ def select(
 
 
 def _sample(faults: Iterable[Fault], change: Changed) -> tuple[list[Fault], list[Fault]]:
-    """The quickest fault of each layer; and the others whose file, or one of whose checks, is not what it was."""
+    """The quickest fault of each layer; and the others whose file, or one of whose checks, is not what it was. A fault of
+    the load is dear, since its target has to be driven: one of them is there only where the change touches it."""
     firsts: dict[str, Fault] = {}
     touched: list[Fault] = []
     for fault in sorted(faults, key=lambda f: (f.time_to_live, f.fault)):
-        if firsts.setdefault(fault.layer, fault) is not fault and _touched(fault, change):
+        first = fault.layer != LOAD and firsts.setdefault(fault.layer, fault) is fault
+        if not first and _touched(fault, change):
             touched.append(fault)
     return list(firsts.values()), touched
 

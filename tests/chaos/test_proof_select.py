@@ -108,6 +108,16 @@ def test_the_sample_has_the_first_of_each_layer(project: Path) -> None:
     assert sampled(project) == ["a", "c"]
 
 
+def test_a_fault_of_the_load_is_in_the_sample_only_where_it_is_touched(project: Path) -> None:
+    slow = project / "chaos" / "faults" / "load" / "slow.yaml"
+    write(slow, FAULT.format(name="slow", layer="load", red="load.rate"))
+    nothing = Changed("", frozenset(), frozenset(), frozenset())
+
+    assert [fault.fault for fault in select(faults(project), sample=nothing).faults] == ["a", "c"]
+    commit(project)
+    assert sampled(project) == ["a", "c", "slow"]
+
+
 def test_a_sample_that_is_limited_keeps_one_of_each_layer_and_says_what_it_left(project: Path) -> None:
     write(project / "suites" / "host" / "cases.py", "X = 1\n")
     limited = select(faults(project), sample=changed(project, "main"), most=2)
