@@ -19,9 +19,9 @@ from lab.programs.table import PROGRAMS
 Mode = Literal["kept", "new", "paused"]
 """Kept alive; a connection for each request; or kept alive with a pause before each request, so that the rate is the same
 for all, well below what they reach, and their times may be compared."""
-PAUSE = (2, 18)
+PAUSE = (1, 9)
 """Whole milliseconds between which a pause is chosen at random, each as often as the others."""
-PAUSED_USERS = 8
+PAUSED_USERS = 4
 """At most, of each generator: wrk's pauses end on whole milliseconds, so that more users ask in crowds and wait in line."""
 LOCUSTFILES = Path(__file__).parents[3] / "locustfiles" / "bench"
 _K6 = """
