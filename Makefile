@@ -35,10 +35,7 @@ soak: install  ## random experiments for two hours, and what they leave behind
 	$(RUN) -m chaos soak --bed $(BED)
 
 prove: install  ## break the bed in every way it knows, and tell which checks turn red and which never do
-	$(RUN) -m chaos prove --bed $(BED) --without load
-
-prove-load: install  ## the same for what drives the bed, half an hour more
-	$(RUN) -m chaos prove --bed $(BED) --layer load
+	$(RUN) -m chaos prove --bed $(BED)
 
 PLAN ?= chaos/gamedays/first.yaml
 gameday: install  ## run a plan of experiments in front of a screen, and write reports/gameday.html
@@ -81,4 +78,4 @@ $(VENV)/.installed: requirements/dev.txt lab/host-packages.txt
 	echo "$(CURDIR)" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/plumbline.pth"
 	touch $@
 
-.PHONY: help gate test up down torture soak prove prove-load gameday bench bench-load lint docs lock install
+.PHONY: help gate test up down torture soak prove gameday bench bench-load lint docs lock install
