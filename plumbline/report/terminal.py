@@ -52,11 +52,12 @@ def _lines(number: int, finding: Finding) -> Iterator[Text]:
     first = finding.first
     said = f"{number}. {SYMBOLS[first.outcome]} {first.outcome}, {finding.severity}: "
     yield Text.assemble((said, COLOURS[first.outcome]), (first.title, "bold"), (f"  {first.id}", "dim"))
-    for result in finding.roots[:SHOWN_SUBJECTS]:
+    told = finding.told
+    for result in told[:SHOWN_SUBJECTS]:
         wanted = "" if finding.alike or not result.expected else f"; expected {result.expected}"
         yield _pair(result.subject, result.found + wanted)
-    if len(finding.roots) > SHOWN_SUBJECTS:
-        yield _pair("", f"… and {len(finding.roots) - SHOWN_SUBJECTS} more like it")
+    if len(told) > SHOWN_SUBJECTS:
+        yield _pair("", f"… and {len(told) - SHOWN_SUBJECTS} more like it")
     if finding.alike and first.expected:
         yield _pair("expected", first.expected)
     if first.cause not in ("", first.subject):

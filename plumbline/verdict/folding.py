@@ -33,6 +33,14 @@ class Finding:
         return len({(r.expected, r.remedy) for r in self.roots}) == 1
 
     @property
+    def told(self) -> list[Result]:
+        """Its roots as they are shown: of several that say the same of one subject, as checks do that did not run, one."""
+        distinct: dict[tuple[str, str, str], Result] = {}
+        for root in self.roots:
+            distinct.setdefault((root.subject, root.found, "" if self.alike else root.expected), root)
+        return list(distinct.values())
+
+    @property
     def severity(self) -> str:
         """The worst severity in it: a dead link is as bad as the worst thing that hangs on it."""
         return min((r.severity for r in (*self.roots, *self.consequences)), key=_severity)

@@ -46,6 +46,17 @@ def test_one_check_that_fails_alike_is_one_finding() -> None:
     assert told(red("vlan:20"), red("vlan:30")) == [(["vlan:20", "vlan:30"], [])]
 
 
+def test_checks_that_say_the_same_of_one_subject_are_told_once() -> None:
+    stopped = [
+        red(f"load:{target}", check=f"load.{name}", outcome="unknown", cause="run:stopped")
+        for target, name in (("a", "rate"), ("a", "times"), ("b", "rate"))
+    ]
+    (finding,) = fold(stopped)
+
+    assert len(finding.roots) == 3
+    assert [result.subject for result in finding.told] == ["load:a", "load:b"]
+
+
 def test_an_unknown_points_to_its_cause() -> None:
     node = red("node:a", check="host.up")
     sysctl = red("setting:a/x", check="host.sysctl", outcome="unknown", cause="node:a")
