@@ -29,7 +29,7 @@ from rich.table import Table
 from lab import programs
 from lab.bench import figures
 from lab.bench.load.path import Route, loopback
-from lab.bench.load.tools import PAUSE, PAUSED_USERS, TOOLS, Measured, Mode, Round, Tool, environment_of
+from lab.bench.load.tools import PAUSE, PAUSED_LONGER, PAUSED_USERS, TOOLS, Measured, Mode, Round, Tool, environment_of
 from lab.errors import LabError
 from plumbline import namespace
 from plumbline.outcome import BedUnreachable
@@ -47,7 +47,7 @@ _TITLES: dict[Mode, str] = {
     "kept": "requests a second, kept alive",
     "new": "new TLS connections a second",
     "paused": "requests a second, kept alive, at most {} users with a pause of {} to {} ms before each, at the same "
-    "moment: the same rate for all".format(PAUSED_USERS, *PAUSE),
+    "moment, {} times as long: the same rate for all".format(PAUSED_USERS, *PAUSE, PAUSED_LONGER),
 }
 _HEADINGS = ("minimum", "median", "maximum", "ours is ×", "p50 ms", "×", "p99 ms", "×", "failed", "CPU µs each")
 Rounds = dict[str, dict[Mode, list[Measured]]]
@@ -107,7 +107,7 @@ def _round(tools: Sequence[Tool], one: Round) -> Iterator[tuple[Tool, Mode, Meas
             if mode != "paused":
                 yield tool, mode, _measure(tool, replace(one, mode=mode))
     pausing = [tool for tool in tools if "paused" in tool.modes]
-    paused = replace(one, mode="paused", users=min(one.users, PAUSED_USERS))
+    paused = replace(one, mode="paused", users=min(one.users, PAUSED_USERS), seconds=PAUSED_LONGER * one.seconds)
     with ThreadPoolExecutor(len(TOOLS)) as pool:
         for tool, said in zip(pausing, pool.map(lambda tool: _measure(tool, paused), pausing), strict=True):
             yield tool, "paused", said
