@@ -13,6 +13,8 @@ from plumbline.check import Case
 
 BEDLESS = "inventory"
 """The layer whose faults and checks need no bed."""
+HEALTHY = "healthy"
+"""The folder of what the gate said of the bed without a fault."""
 LOAD = "load"
 """The layer whose checks drive load, and which is only looked at for its own faults, and once without any."""
 

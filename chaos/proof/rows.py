@@ -15,11 +15,12 @@ from chaos.proof import copy, together
 from chaos.proof.gate import Looked, NoGate, look
 from chaos.proof.judge import Expected, judge
 from chaos.proof.model import Row, Seconds, State
-from chaos.proof.plan import BEDLESS, LOAD, Plan
+from chaos.proof.plan import BEDLESS, HEALTHY, LOAD, Plan
 from chaos.session import Expired, NoEffect, NotSettled, session
 from chaos.undo import StillIn
 from chaos.watchdog import NoWatchdog
 from plumbline.bed import Bed, BedError
+from plumbline.load import baseline
 
 _START = timedelta(seconds=20)
 """What Locust takes for its start and its end, at most."""
@@ -119,6 +120,9 @@ def _judged(plan: Plan, faults: Sequence[Fault], begun: float, see: Callable[[Pa
     """The gate's reports stay in reports/proof/<fault>/ where one was not hit; of a group, also if it is hit later."""
     reports = plan.folder / "proof" / together.merged(faults).fault
     shutil.rmtree(reports, ignore_errors=True)
+    before = plan.folder / HEALTHY / baseline.FOLDER
+    if _driven(faults) and before.is_dir():  # what a fault of the load costs is told beside the run without it
+        shutil.copytree(before, reports / baseline.FOLDER)
     try:
         looked = see(reports)
     except NoGate as error:

@@ -17,8 +17,9 @@ from chaos.proof import rows, together
 from chaos.proof.gate import NoGate, look
 from chaos.proof.judge import alarms, applicable, roots_of
 from chaos.proof.model import HEALTHY_RUNS, Healthy, Proof, Row
-from chaos.proof.plan import BEDLESS, Plan
+from chaos.proof.plan import BEDLESS, HEALTHY, Plan
 from chaos.proof.report import rank, why
+from plumbline.load import baseline
 
 _AGAIN = 20.0
 _ATTEMPTS = 3
@@ -73,6 +74,7 @@ def prove(plan: Plan, earlier: Proof | None, told: Told, save: Callable[[Proof],
     else:
         for kept in (plan.folder / "proof").glob("*/gate.json"):  # of an earlier proof
             shutil.rmtree(kept.parent, ignore_errors=True)
+        shutil.rmtree(plan.folder / HEALTHY / baseline.FOLDER, ignore_errors=True)
     left = [fault for fault in plan.faults if fault.fault not in state.rows]
     told.kept(len(state.rows))
     for row in _groups(plan, state, told, left):
@@ -192,7 +194,7 @@ def _look_once(
     told.look(f"no fault in{f', after {after}' if after else ''}")
     suites = [plan.suites if whole else plan.suites / BEDLESS]
     try:
-        folder = plan.folder / "healthy"
+        folder = plan.folder / HEALTHY
         looked = look(
             Path(plan.bed.path),
             suites,
@@ -206,7 +208,7 @@ def _look_once(
         raise Unhealthy(str(error)) from None
     if looked.report["verdict"] != "go":  # kept, so that a false alarm can be traced
         kept = plan.folder / "proof" / f"no-fault-{len(state.healthy) + 1}"
-        shutil.copytree(plan.folder / "healthy", kept, dirs_exist_ok=True)
+        shutil.copytree(plan.folder / HEALTHY, kept, dirs_exist_ok=True)
     run = Healthy(
         after=after,
         verdict=looked.report["verdict"],

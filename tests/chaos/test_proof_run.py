@@ -12,7 +12,7 @@ import pytest
 
 from chaos.fault import Fault
 from chaos.proof import rows, run, together
-from chaos.proof.gate import Looked
+from chaos.proof.gate import Looked, NoGate
 from chaos.proof.model import Healthy, Proof, Row
 from chaos.proof.plan import Plan
 from plumbline.bed import load
@@ -119,14 +119,35 @@ def test_what_the_gate_said_of_a_group_is_kept_where_one_of_it_was_missed(
     assert [folder.name for folder in (tmp_path / "proof").glob("*")] == kept
 
 
+def test_load_with_a_fault_is_measured_beside_the_run_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow = _fault("slow").model_copy(update={"layer": "load", "subject": ("load:kept",)})
+    good = tmp_path / "healthy" / "baselines" / "lab" / "kept" / "machine.json"
+    good.parent.mkdir(parents=True)
+    good.write_text("good")
+    found: list[str] = []
+
+    def see(bed: object, suites: object, folder: Path, *_: object, **__: object) -> Looked:
+        found.extend(file.read_text() for file in folder.glob("baselines/lab/kept/*.json"))
+        raise NoGate("it is not to be judged here")
+
+    monkeypatch.setattr(rows, "session", lambda bed, fault: nullcontext(SimpleNamespace(since=0.0, environment={})))
+    monkeypatch.setattr(rows, "look", see)
+    plan = Plan(load(Path("inventories/lab.yaml")), [slow], Path("suites"), tmp_path)
+    rows.on_the_bed(plan, [slow])
+    rows.on_the_bed(plan, [_fault("other")])
+
+    assert found == ["good"]
+
+
 def test_reports_of_an_earlier_proof_go_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("proof/lost-and-9-more/gate.json", "proof/mine/notes.txt"):
+    for name in ("proof/lost-and-9-more/gate.json", "proof/mine/notes.txt", "healthy/baselines/lab/kept/x.json"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
 
     Bench(monkeypatch, tmp_path, {}).prove(1)
 
     assert [folder.name for folder in (tmp_path / "proof").iterdir()] == ["mine"]
+    assert list((tmp_path / "healthy").iterdir()) == []
 
 
 def test_what_is_missed_by_itself_has_one_more_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
