@@ -37,7 +37,7 @@ class Finding:
         """Its roots as they are shown: of several that say the same of one subject, as checks do that did not run, one."""
         distinct: dict[tuple[str, str, str], Result] = {}
         for root in self.roots:
-            distinct.setdefault((root.subject, root.found, "" if self.alike else root.expected), root)
+            distinct.setdefault((root.subject, root.found, root.expected), root)
         return list(distinct.values())
 
     @property
