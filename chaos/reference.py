@@ -31,11 +31,13 @@ def _one(name: str, model: type[Arguments]) -> str:
     lines = [f"## {name}\n", said, ""]
     if model.only_looks:
         lines.insert(1, "*Only looks: for `effect`, `wait` and `settle`.*\n")
-    lines += ["| argument | is | by default |", "|---|---|---|"]
+    rows: list[str] = []
     for argument, field in model.model_fields.items():
         if argument not in _OWN:
             default = "" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-            lines.append(f"| `{argument}` | {(field.description or '').replace('|', '/')} | {default} |")
+            rows.append(f"| `{argument}` | {(field.description or '').replace('|', '/')} | {default} |")
+    if rows:
+        lines += ["| argument | is | by default |", "|---|---|---|", *rows]
     return "\n".join([*lines, ""])
 
 
